@@ -1,0 +1,65 @@
+"""The one command, ``tocsin``, and its verbs."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from tocsin.errors import TocsinError
+
+# verb -> what it does, in the words of `tocsin --help`; each lives in tocsin.cli.VERB as `command`.
+VERBS: dict[str, str] = {
+    "demo": "The whole story: a made world, a model, a live stream, the desk.",
+    "world": "Make a world of payments with known fraud.",
+    "check": "Read a data set and say in words what is in it and what is wrong.",
+    "learn": "Learn a model from labelled transactions.",
+    "evaluate": "Measure a model on data it has not seen; writes a report.",
+    "backtest": "Replay the past: retrain, decide and count as if it had been live.",
+    "explain": "Say why one payment got its score.",
+    "serve": "Answer every transaction: approve, review or decline; with the desk.",
+    "model": "Activate a model, roll back, list.",
+    "key": "Make, list and revoke API keys.",
+    "user": "People of the desk: add, list, change the role, a new sign-in link.",
+    "backup": "Copy the ledger and the memory while running, or restore them.",
+    "audit": "Verify the audit chain, print its newest hash.",
+}
+
+
+class _Verbs(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in VERBS:
+            return None
+        command = import_module(f"tocsin.cli.{name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="tocsin")
+def group() -> None:
+    """Tocsin learns by example, watches what comes in, and rings for a person who can act."""
+
+
+def main() -> None:
+    """Run the command; a refusal is one clear message and exit code 2, never a traceback."""
+    try:
+        group.main(standalone_mode=False)
+    except TocsinError as error:
+        click.secho("tocsin: ", fg="red", bold=True, nl=False, err=True)
+        click.echo(str(error), err=True)
+        sys.exit(2)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.exceptions.Abort:
+        click.echo("stopped", err=True)
+        sys.exit(130)

@@ -1,0 +1,46 @@
+"""What stands against an account right now: freezes and blocks, read inside the write that decides a payment."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from tocsin.ledger.tables import accounts, blocks, freezes
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether money may leave or reach an account, and what stops it."""
+
+    frozen_out: bool = False
+    frozen_in: bool = False
+    blocked_out: bool = False
+    blocked_in: bool = False
+
+
+FREE = Standing()
+
+
+def standing_of(connection: sa.Connection, names: Collection[str]) -> dict[str, Standing]:
+    """The standing of each named account; an account without an entry is free.
+
+    On PostgreSQL the account rows are locked shared until the write ends, so a freeze waits for the payments being
+    decided and every later payment sees it; on SQLite the write itself excludes all others.
+    """
+    if not names:
+        return {}
+    wanted = list(names)
+    if connection.dialect.name != "sqlite":
+        query = sa.select(accounts.c.account).where(accounts.c.account.in_(wanted)).order_by(accounts.c.account)
+        connection.execute(query.with_for_update(read=True))
+    found: dict[str, set[str]] = {}
+    for table, word in ((freezes, "frozen"), (blocks, "blocked")):
+        rows = connection.execute(
+            sa.select(table.c.account, table.c.direction).where(table.c.status == "active", table.c.account.in_(wanted))
+        )
+        for account, direction in rows:
+            for way in ("in", "out") if direction == "both" else (direction,):
+                found.setdefault(account, set()).add(f"{word}_{way}")
+    return {account: Standing(**dict.fromkeys(words, True)) for account, words in found.items()}

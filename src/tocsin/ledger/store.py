@@ -1,0 +1,109 @@
+"""Opening the one database, and the only two ways to touch it: ``read`` and ``write``.
+
+SQLite (WAL) by default, PostgreSQL by URL, the same SQLAlchemy Core code. A write takes the database's write order at
+once (``BEGIN IMMEDIATE``; on PostgreSQL the sequence row's lock is the first thing a numbered write takes), so what it
+reads cannot change before it commits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.pool import QueuePool
+
+from tocsin.ledger.tables import metadata, sequence
+
+Durability = Literal["process", "power"]
+Clock = Callable[[], datetime]
+
+
+def now() -> datetime:
+    """The wall clock, in UTC; passed in wherever time matters so that tests can pass their own."""
+    return datetime.now(UTC)
+
+
+def microseconds(at: datetime) -> int:
+    """An aware time as whole microseconds since 1970 UTC, exactly."""
+    delta = at - _EPOCH
+    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+
+
+def moment(at: int) -> datetime:
+    """Whole microseconds since 1970 as an aware UTC time; the inverse of :func:`microseconds`."""
+    seconds, rest = divmod(at, 1_000_000)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Ledger:
+    """The one database.
+
+    Parameters
+    ----------
+    url : ``sqlite:///path/to/file.sqlite``, a bare path, or ``postgresql+psycopg://...``.
+    durability : ``process`` (SQLite ``synchronous=NORMAL``: what was answered survives a killed process, not a power
+        cut) or ``power`` (``synchronous=FULL``: survives both, 350-440 commits a second).
+    """
+
+    def __init__(self, url: str | Path, *, durability: Durability = "process") -> None:
+        text = str(url)
+        self.url = text if "://" in text else f"sqlite:///{text}"
+        self.is_sqlite = self.url.startswith("sqlite")
+        self.durability = durability
+        arguments: dict[str, Any] = {}
+        if self.is_sqlite:
+            arguments = {"connect_args": {"timeout": 30, "check_same_thread": False}, "poolclass": QueuePool}
+        self.engine = sa.create_engine(self.url, **arguments)
+        if self.is_sqlite:
+            self._prepare_sqlite()
+
+    def _prepare_sqlite(self) -> None:
+        synchronous = "NORMAL" if self.durability == "process" else "FULL"
+
+        @sa.event.listens_for(self.engine, "connect")
+        def _on_connect(connection: Any, _record: Any) -> None:
+            connection.isolation_level = None  # the driver must not begin transactions of its own
+            for pragma in (
+                "journal_mode=WAL",
+                f"synchronous={synchronous}",
+                "foreign_keys=ON",
+                "busy_timeout=30000",
+                "cache_size=-65536",
+            ):
+                connection.execute(f"PRAGMA {pragma}")
+
+        @sa.event.listens_for(self.engine, "begin")
+        def _on_begin(connection: sa.Connection) -> None:
+            mode = connection.get_execution_options().get("tocsin_begin", "DEFERRED")
+            connection.exec_driver_sql(f"BEGIN {mode}")
+
+    def create(self) -> None:
+        """Make whatever tables are missing and the sequence's one row."""
+        metadata.create_all(self.engine)
+        with self.write() as connection:
+            if connection.execute(sa.select(sequence.c.next).where(sequence.c.name == "events")).first() is None:
+                connection.execute(sequence.insert().values(name="events", next=1))
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """One consistent view; nothing written through it is kept."""
+        with self.engine.connect() as connection, connection.begin() as transaction:
+            yield connection
+            transaction.rollback()
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """One transaction that holds the write order from its first statement; commits at the end, or nothing."""
+        with self.engine.connect().execution_options(tocsin_begin="IMMEDIATE") as connection, connection.begin():
+            yield connection
+
+    def close(self) -> None:
+        """Give every connection back."""
+        self.engine.dispose()
