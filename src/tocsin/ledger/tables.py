@@ -134,6 +134,7 @@ alerts = sa.Table(
     sa.Column("score", sa.Float, nullable=False),
     sa.Column("stake_minor", sa.BigInteger, nullable=False),  # probability x amount, base currency
     sa.Column("why", sa.Text, nullable=False, default=""),  # one sentence in the customer's terms
+    sa.Column("inputs", sa.LargeBinary),  # float64 row the model saw; reasons are computed from it, after a restart too
     sa.Column("reasons", sa.LargeBinary),  # JSON list of Reason; written after the answer
     sa.Column("normal", sa.LargeBinary),  # JSON: this customer's normal, frozen at that moment
     sa.Column("status", sa.String(10), nullable=False),  # new | joined | dismissed
