@@ -180,7 +180,10 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer to one transaction; the same id gets the same answer for ever."""
+    """The answer to one transaction; the same id gets the same answer for ever.
+
+    ``deadline_passed`` marks an answer that is the owner's choice because no score came in time; it has no score.
+    """
 
     transaction_id: str
     number: int
@@ -190,6 +193,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     reasons: tuple[Reason, ...]
     model: str
     decided_at: datetime
+    deadline_passed: bool = False
 
 
 def utc(value: datetime, *, field: str = "at") -> datetime:
@@ -205,7 +209,10 @@ def utc(value: datetime, *, field: str = "at") -> datetime:
             field=field,
             hint="Write it as 2026-03-01T12:00:00Z or with an offset such as +01:00.",
         )
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise BadInput("a time must lie in the years 1 to 9999, in UTC too; got one outside.", field=field) from None
 
 
 def check_transaction(tx: Transaction) -> Transaction:
