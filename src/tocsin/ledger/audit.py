@@ -18,6 +18,7 @@ from tocsin.ledger.store import microseconds
 from tocsin.ledger.tables import case_events
 
 GENESIS = bytes(32)
+_CHAIN = 0x746F6373696E  # the advisory lock under which PostgreSQL's writers take their place in the chain
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,8 @@ def append(
     new: Any = None,
 ) -> int:
     """Seal one event at the end of the chain, inside the write that does what it records; returns its id."""
+    if connection.dialect.name != "sqlite":  # a SQLite write excludes all others already
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CHAIN)))
     last = head(connection)
     row = {
         "id": last.id + 1,
@@ -75,18 +78,12 @@ def head(connection: sa.Connection) -> Head:
 def verify(connection: sa.Connection, *, expected: Head | None = None) -> Verification:
     """Walk the whole chain; with ``expected`` (a head kept elsewhere) also find a chain rebuilt or cut short."""
     previous, count = GENESIS, 0
-    for row in connection.execution_options(stream_results=True).execute(
-        sa.select(case_events).order_by(case_events.c.id)
-    ):
-        body = {name: getattr(row, name) for name in ("id", "at", "kind", "actor", "account", "subject", "old", "new")}
-        why = None
-        if row.id != count + 1:
-            why = f"event {count + 1} is missing"
-        elif bytes(row.previous) != previous:
-            why = "it does not follow the event before it"
-        elif bytes(row.hash) != _seal(previous, body):
-            why = "its content is not what was sealed"
-        elif expected and row.id == expected.id and bytes(row.hash) != expected.hash:
+    raw = _TEXTS if connection.dialect.name == "sqlite" else frozenset()
+    columns = [sa.cast(one, sa.LargeBinary).label(one.name) if one.name in raw else one for one in case_events.c]
+    query = sa.select(*columns).order_by(case_events.c.id)
+    for row in connection.execution_options(stream_results=True).execute(query):
+        why = _misfit(row, count + 1, previous)
+        if why is None and expected and row.id == expected.id and bytes(row.hash) != expected.hash:
             why = "it is not the event whose hash was kept"
         if why:
             return Verification(count, Head(count, previous), count + 1, why)
@@ -94,6 +91,25 @@ def verify(connection: sa.Connection, *, expected: Head | None = None) -> Verifi
     if expected and count < expected.id:
         return Verification(count, Head(count, previous), count + 1, f"the chain ends before event {expected.id}")
     return Verification(count, Head(count, previous), None, None)
+
+
+_TEXTS = frozenset(("kind", "actor", "account", "subject", "old", "new"))
+_SEALED = ("id", "at", "kind", "actor", "account", "subject", "old", "new")
+
+
+def _misfit(row: Any, place: int, previous: bytes) -> str | None:
+    # From SQLite texts come as bytes, because a changed byte may leave something that is no text at all.
+    if row.id != place:
+        return f"event {place} is missing"
+    if not isinstance(row.previous, bytes) or row.previous != previous:
+        return "it does not follow the event before it"
+    body = {name: getattr(row, name) for name in _SEALED}
+    try:
+        body = {name: value.decode() if isinstance(value, bytes) else value for name, value in body.items()}
+        fits = isinstance(row.hash, bytes) and row.hash == _seal(previous, body)
+    except UnicodeDecodeError:
+        fits = False
+    return None if fits else "its content is not what was sealed"
 
 
 def _canonical(value: Any) -> str | None:

@@ -3,6 +3,9 @@
 SQLite (WAL) by default, PostgreSQL by URL, the same SQLAlchemy Core code. A write takes the database's write order at
 once (``BEGIN IMMEDIATE``; on PostgreSQL the sequence row's lock is the first thing a numbered write takes), so what it
 reads cannot change before it commits.
+
+On PostgreSQL every write takes its locks in this order, so that no two wait for each other: the sequence, then account
+rows, then the audit chain.
 """
 
 from __future__ import annotations
@@ -94,7 +97,8 @@ class Ledger:
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """One consistent view; nothing written through it is kept."""
-        with self.engine.connect() as connection, connection.begin() as transaction:
+        level = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        with self.engine.connect().execution_options(**level) as connection, connection.begin() as transaction:
             yield connection
             transaction.rollback()
 

@@ -119,6 +119,8 @@ investigations = sa.Table(
     sa.Column("finalised_by", sa.String(100)),
     _time("finalised_at", nullable=True),
     sa.Index("ix_investigations_account_status", "account", "status"),
+    sa.Index("ix_investigations_status_due", "status", "due_at"),
+    sa.Index("ix_investigations_finalised_at", "finalised_at"),
 )
 
 alerts = sa.Table(
@@ -143,7 +145,7 @@ alerts = sa.Table(
     sa.Column("dismissed_reason", sa.Text),
     sa.Column("locked_by", sa.String(100)),
     _time("locked_at", nullable=True),
-    sa.Index("ix_alerts_status_stake", "status", "stake_minor"),
+    sa.Index("ix_alerts_status_stake", "status", "stake_minor", "created_at", "id"),
 )
 
 freezes = sa.Table(
@@ -156,6 +158,7 @@ freezes = sa.Table(
     sa.Column("set_by", sa.String(100), nullable=False),
     _time("set_at"),
     sa.Column("status", sa.String(10), nullable=False),  # active | ended
+    sa.Column("fraud_in", sa.BigInteger, sa.ForeignKey("investigations.id")),  # first fraud verdict of its life
     sa.Column("ended_by_investigation", sa.BigInteger, sa.ForeignKey("investigations.id")),
     _time("ended_at", nullable=True),
     sa.Index("ix_freezes_account_status", "account", "status"),
@@ -195,12 +198,13 @@ case_events = sa.Table(
     _time("at"),
     sa.Column("kind", sa.String(40), nullable=False),
     sa.Column("actor", sa.String(100), nullable=False),
-    sa.Column("account", sa.String(200), index=True),
-    sa.Column("subject", sa.String(100)),  # such as "investigation 1204"
+    sa.Column("account", sa.String(200)),
+    sa.Column("subject", sa.String(120)),  # such as "investigation 1204"
     sa.Column("old", sa.Text),  # JSON
     sa.Column("new", sa.Text),  # JSON
     sa.Column("previous", sa.LargeBinary(32), nullable=False),
     sa.Column("hash", sa.LargeBinary(32), nullable=False),
+    sa.Index("ix_case_events_account_at", "account", "at"),
 )
 
 people = sa.Table(
@@ -220,7 +224,18 @@ sessions = sa.Table(
     sa.Column("person", sa.String(100), sa.ForeignKey("people.name"), nullable=False),
     sa.Column("csrf", sa.String(64), nullable=False),
     _time("created_at"),
+    _time("seen_at"),
     _time("expires_at"),
+)
+
+# Wrong passwords of the last minutes; the one table whose rows are thrown away when they no longer count.
+failed_sign_ins = sa.Table(
+    "failed_sign_ins",
+    metadata,
+    sa.Column("id", _Id, primary_key=True),
+    sa.Column("name", sa.String(100), nullable=False, index=True),
+    sa.Column("address", sa.String(100), nullable=False, index=True),
+    _time("at"),
 )
 
 # One-time links: the first sign-in, a forgotten password.
