@@ -1,23 +1,11 @@
 """One small file describes a data set, and training, backtest and serving all read it.
 
 It says which columns are which words of :mod:`tocsin.schema`, how to read times, money and labels, and for each stage
-of the model its raw columns and its profile features, one a line::
-
-    [NAME =] STATISTIC of COLUMN by ENTITY[+ENTITY] [over SPANS] [delayed SPAN] [where CONDITION [and CONDITION]]
-
-    count of amount by card over 1h, 1d, 7d, 30d
-    novelty of device by account
-    share of fraud by retailer over 1d, 7d, 30d delayed 7d
-    odd = deviation of amount by account over 90d
-    count of amount by account over 7d where odd > 3
-    sum of amount by payee[account] over 1d          # what this account received: stored by payee, read by account
-
-This module knows the grammar only; what a statistic computes is the kernel's business.
+of the model its raw columns and its profile features, one a line (:mod:`tocsin.grammar`).
 """
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,48 +16,43 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tocsin.errors import BadSpec
+from tocsin.grammar import (
+    CALENDAR,
+    DECAYED,
+    SPANNED,
+    STATISTICS,
+    UNSPANNED,
+    Condition,
+    Feature,
+    Operator,
+    parse_feature,
+    parse_span,
+    say_span,
+)
 from tocsin.schema import ACCOUNT_EVENTS, ENTITIES, NUMBERS, exponent_of
 
-CALENDAR: tuple[str, ...] = ("hour", "weekday", "weekend", "night")
-"""Numbers read off the time in the spec's zone: 0-24, 0 (Monday) to 6, 0/1, 0/1 (hour up to 6)."""
+__all__ = [
+    "CALENDAR",
+    "DECAYED",
+    "SPANNED",
+    "STATISTICS",
+    "UNSPANNED",
+    "Condition",
+    "Feature",
+    "Join",
+    "LabelReading",
+    "Operator",
+    "Spec",
+    "Stage",
+    "TimeReading",
+    "load",
+    "parse",
+    "parse_feature",
+    "parse_span",
+    "ready",
+    "say_span",
+]
 
-SPANNED: tuple[str, ...] = (
-    "count",
-    "sum",
-    "mean",
-    "max",
-    "min",
-    "std",
-    "distinct",
-    "share",
-    "ratio",
-    "deviation",
-)
-DECAYED: tuple[str, ...] = ("decayed_count", "decayed_sum", "decayed_mean")
-UNSPANNED: tuple[str, ...] = ("since", "novelty", "age", "distance", "speed", "last")
-STATISTICS: dict[str, str] = {
-    "count": "how many events of COLUMN",
-    "sum": "their sum",
-    "mean": "their mean",
-    "max": "the largest",
-    "min": "the smallest",
-    "std": "their standard deviation",
-    "distinct": "how many different values of COLUMN",
-    "share": "fraud labels known by now, over events",
-    "ratio": "this event's COLUMN over the window's mean",
-    "deviation": "this event's COLUMN less the window's mean, in standard deviations",
-    "decayed_count": "a count that halves every SPAN",
-    "decayed_sum": "a sum that halves every SPAN",
-    "decayed_mean": "decayed sum over decayed count",
-    "since": "seconds since the last event of COLUMN",
-    "novelty": "1 when this value of COLUMN was never seen with this entity",
-    "age": "seconds since this value of COLUMN was first seen with this entity",
-    "distance": "kilometres from the last place",
-    "speed": "kilometres an hour from the last place",
-    "last": "the newest known value of COLUMN",
-}
-_OPERATORS = ("<=", ">=", "==", "!=", "<", ">")
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _ROLES = (
     "id",
     "at",
@@ -84,37 +67,6 @@ _ROLES = (
     "weight",
 )
 
-Operator = Literal["<=", ">=", "==", "!=", "<", ">"]
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """``NAME OP NUMBER``: which past events a feature counts. NAME is a number, a calendar column or a named feature."""
-
-    name: str
-    operator: Operator
-    value: float
-
-
-@dataclass(frozen=True, slots=True)
-class Feature:
-    """One profile feature: one statistic over one span.
-
-    ``by`` are the columns whose values are looked up, ``store`` those under which past events were kept (the same,
-    unless the line says ``payee[account]``). ``span`` is ``None`` for statistics without a window; for decayed ones it
-    is the half-life. ``delay`` moves the window back: it then covers ``(at - delay - span, at - delay]``.
-    """
-
-    name: str
-    statistic: str
-    column: str
-    by: tuple[str, ...]
-    store: tuple[str, ...]
-    span: timedelta | None
-    delay: timedelta
-    where: tuple[Condition, ...]
-    line: str
-
 
 @dataclass(frozen=True, slots=True)
 class Stage:
@@ -127,11 +79,17 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class TimeReading:
-    """How a time column is read: an epoch and a unit for numbers, a zone for naive texts and for calendar columns."""
+    """How a time column is read: an epoch and a unit for numbers, a zone for naive texts and for calendar columns.
+
+    ``zone_given`` is whether the spec says the zone; without it, a naive time is a bad row. ``format`` is for texts that
+    are not ISO 8601, in the letters of ``strptime``.
+    """
 
     zone: str = "UTC"
     epoch: datetime | None = None
     unit: timedelta = timedelta(seconds=1)
+    format: str | None = None
+    zone_given: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +105,15 @@ class LabelReading:
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """Columns of a second file (beside the first) that belong to each row: ``left`` of the first equals ``right``."""
+    """Columns of a second file (beside the first) that belong to each row: ``left`` of the first equals ``right``.
+
+    With ``replace``, the second file's name is the first one's with ``replace`` turned into ``file``.
+    """
 
     file: str
     left: str
     right: str
+    replace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +152,7 @@ class Spec:
     @property
     def key_names(self) -> tuple[str, ...]:
         """The entities and categories an event of this data set may carry."""
-        return tuple(n for n in ENTITIES if n in self.columns) + tuple(self.extra_keys)
+        return tuple(n for n in (*ENTITIES, "social_event") if n in self.columns) + tuple(self.extra_keys)
 
     @property
     def minor_units(self) -> int:
@@ -266,109 +228,6 @@ def parse(text: str, *, name: str = "spec") -> Spec:
     return spec
 
 
-def parse_span(text: str) -> timedelta:
-    """``90s``, ``5m``, ``1h``, ``7d`` or ``2w`` as a length of time."""
-    match = re.fullmatch(r"\s*(\d+)\s*([smhdw])\s*", text)
-    if not match or (int(match[1]) == 0 and match[2] != "s"):
-        raise BadSpec(f"a span must be a whole number and one of s, m, h, d, w (such as 7d); got {text.strip()!r}.")
-    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
-
-
-def say_span(span: timedelta) -> str:
-    """A span as the spec writes it: the largest unit that leaves a whole number."""
-    seconds = int(span.total_seconds())
-    for unit in ("d", "h", "m"):
-        if seconds and seconds % _UNITS[unit] == 0:
-            return f"{seconds // _UNITS[unit]}{unit}"
-    return f"{seconds}s"
-
-
-_LINE = re.compile(
-    r"(?:(?P<name>[a-z_][a-z0-9_]*)\s*=\s*)?(?P<statistic>\w+)\s+of\s+(?P<column>\w+)\s+by\s+(?P<by>[\w\[\]+]+)"
-    r"(?:\s+over\s+(?P<over>[\w,\s]+?))?(?:\s+delayed\s+(?P<delayed>\w+))?(?:\s+where\s+(?P<where>.+))?",
-)
-
-
-def parse_feature(line: str) -> tuple[Feature, ...]:
-    """One line of the grammar as one feature a span.
-
-    Examples
-    --------
-    >>> [f.name for f in parse_feature("count of amount by card over 1h, 7d")]
-    ['count_amount_by_card_1h', 'count_amount_by_card_7d']
-    """
-    clean = line.split("#", maxsplit=1)[0].strip()
-    match = _LINE.fullmatch(clean)
-    form = "STATISTIC of COLUMN by ENTITY[+ENTITY] [over SPANS] [delayed SPAN] [where CONDITION]"
-    if not match:
-        raise BadSpec(f"a feature must read `{form}`; got `{clean}`.", field="features")
-    statistic = match["statistic"]
-    if statistic not in STATISTICS:
-        raise BadSpec(f"unknown statistic {statistic!r} in `{clean}`.", hint=f"Use one of {', '.join(STATISTICS)}.")
-    spans: list[timedelta | None] = [parse_span(s) for s in (match["over"] or "").split(",") if s.strip()]
-    if statistic in UNSPANNED and spans:
-        raise BadSpec(f"{statistic} takes no `over`; got `{clean}`.", field="features")
-    if statistic not in UNSPANNED and not spans:
-        raise BadSpec(f"{statistic} needs `over SPANS`, such as `over 1d, 7d`; got `{clean}`.", field="features")
-    by, store = _read_by(match["by"], clean)
-    where = _read_where(match["where"], clean)
-    base = match["name"] or f"{statistic}_{match['column']}_by_{_plain(match['by'])}" + ("_where" if where else "")
-    delay = parse_span(match["delayed"]) if match["delayed"] else timedelta(0)
-    if delay and not match["name"]:
-        base += f"_delayed_{say_span(delay)}"
-    if where and not match["name"]:
-        base += "".join(f"_{c.name}_{_OPERATOR_WORDS[c.operator]}_{_plain(f'{c.value:g}')}" for c in where)
-    many = len(spans) > 1 or not match["name"]
-    return tuple(
-        Feature(
-            name=f"{base}_{say_span(span)}" if span is not None and many else base,
-            statistic=statistic,
-            column=match["column"],
-            by=by,
-            store=store,
-            span=span,
-            delay=delay,
-            where=where,
-            line=clean,
-        )
-        for span in (spans or [None])
-    )
-
-
-_OPERATOR_WORDS = {"<=": "le", ">=": "ge", "==": "eq", "!=": "ne", "<": "lt", ">": "gt"}
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"\W+", "_", text).strip("_")
-
-
-def _read_by(text: str, line: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    by, store = [], []
-    for part in text.split("+"):
-        match = re.fullmatch(r"(\w+)(?:\[(\w+)\])?", part)
-        if not match:
-            raise BadSpec(f"an entity must read NAME or STORED[READ]; got {part!r} in `{line}`.", field="features")
-        store.append(match[1])
-        by.append(match[2] or match[1])
-    return tuple(by), tuple(store)
-
-
-def _read_where(text: str | None, line: str) -> tuple[Condition, ...]:
-    if not text:
-        return ()
-    out = []
-    for part in re.split(r"\s+and\s+", text.strip()):
-        match = re.fullmatch(r"(\w+)\s*(<=|>=|==|!=|<|>)\s*(-?\d+(?:\.\d+)?)", part.strip())
-        if not match:
-            raise BadSpec(
-                f"a condition must read NAME OP NUMBER with OP one of {', '.join(_OPERATORS)}; got {part!r} in `{line}`.",
-                field="features",
-            )
-        operator: Any = match[2]
-        out.append(Condition(match[1], operator, float(match[3])))
-    return tuple(out)
-
-
 def _read_columns(table: dict[str, Any]) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
     numbers = _extra(table.pop("numbers", {}), "numbers")
     keys = _extra(table.pop("keys", {}), "keys")
@@ -390,7 +249,7 @@ def _extra(value: Any, what: str) -> dict[str, str]:
 
 
 def _read_time(table: dict[str, Any]) -> TimeReading:
-    _only(table, {"zone", "epoch", "unit"}, "[time]")
+    _only(table, {"zone", "epoch", "unit", "format"}, "[time]")
     zone = str(table.get("zone", "UTC"))
     try:
         ZoneInfo(zone)
@@ -405,7 +264,16 @@ def _read_time(table: dict[str, Any]) -> TimeReading:
         epoch = epoch.astimezone(UTC)
     elif epoch is not None:
         raise BadSpec(f"must be a time such as 2018-04-01T00:00:00Z; got {epoch!r}.", field="time.epoch")
-    return TimeReading(zone, epoch, parse_span(str(table.get("unit", "1s"))))
+    written = table.get("format")
+    unit = table.get("unit", "1s")
+    small = {"1ms": timedelta(milliseconds=1), "1us": timedelta(microseconds=1)}
+    return TimeReading(
+        zone,
+        epoch,
+        small[unit] if unit in small else parse_span(str(unit)),
+        None if written is None else str(written),
+        "zone" in table,
+    )
 
 
 def _read_label(table: dict[str, Any]) -> LabelReading:
@@ -428,14 +296,15 @@ def _read_label(table: dict[str, Any]) -> LabelReading:
 
 def _read_join(table: Any) -> Join:
     if not isinstance(table, dict) or not {"file", "left", "right"} <= table.keys():
-        raise BadSpec("must have the keys file, left and right.", field="join")
-    return Join(str(table["file"]), str(table["left"]), str(table["right"]))
+        raise BadSpec("must have the keys file, left and right (and may have replace).", field="join")
+    _only(table, {"file", "left", "right", "replace"}, "[[join]]")
+    return Join(str(table["file"]), str(table["left"]), str(table["right"]), str(table.get("replace", "")))
 
 
 def _read_stages(
     tables: Any, columns: dict[str, str], numbers: dict[str, str], keys: dict[str, str]
 ) -> tuple[Stage, ...]:
-    entities = {e for e in ENTITIES if e in columns} | set(keys)
+    entities = {e for e in (*ENTITIES, "social_event") if e in columns} | set(keys)
     plain = {"amount", *CALENDAR, *numbers, *(n for n in NUMBERS if n in columns)}
     stages: list[Stage] = []
     named: dict[str, str] = {}
