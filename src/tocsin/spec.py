@@ -218,13 +218,15 @@ def parse(text: str, *, name: str = "spec") -> Spec:
         memory_ceiling_mb=int(memory.get("ceiling_mb", 4096)),
         text=text,
     )
-    for role in ("at", "amount", "account"):
+    for role in ("at", "amount"):
         if role not in columns:
             raise BadSpec(
                 f"a data set must have a column for {role!r}; [columns] has {', '.join(columns) or 'none'}.",
                 field="columns",
                 hint=f'Add a line such as {role} = "YOUR_COLUMN".',
             )
+    if spec.label.level == "account" and "account" not in columns:
+        raise BadSpec('labels of level "account" need a column for account; [columns] has none.', field="label.level")
     return spec
 
 
