@@ -7,5 +7,6 @@ model and no database.
 from tocsin.data.split import split_by_entity, split_by_time, walk_forward
 from tocsin.data.table import Table
 from tocsin.data.transactions import read
+from tocsin.data.world import WorldSettings, make_world
 
-__all__ = ["Table", "read", "split_by_entity", "split_by_time", "walk_forward"]
+__all__ = ["Table", "WorldSettings", "make_world", "read", "split_by_entity", "split_by_time", "walk_forward"]
