@@ -46,7 +46,7 @@ def test_and_empty(rng: np.random.Generator, land: Land, plan: Plan, thieves: Th
     sizes = sizes_for(rng, plan.quota["card_testing"], 5, 11)
     account, day = victims(rng, land, len(sizes), plan.slope("card_testing"))
     group, place = spread(sizes)
-    trials = rng.integers(2, 6, len(sizes))[group]
+    trials = np.minimum(rng.integers(2, 6, len(sizes)), np.maximum(sizes - 2, 1))[group]
     trying = place < trials
     gap = np.exp(rng.normal(np.log(np.where(trying, 140, 1500)), 0.9))
     at = (day * SECONDS_A_DAY + rng.uniform(0, SECONDS_A_DAY, len(day)))[group] + running(gap, group)
