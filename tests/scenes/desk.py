@@ -104,7 +104,7 @@ class Scene:
             ],
             alerts=[
                 AlertRow(number, made.account, at, at, at + 3_600_000_000, action.value, score,
-                         int(score * made.amount_minor), b"", "an amount this customer never paid")
+                         int(score * made.amount_minor), why="an amount this customer never paid", inputs=b"")
             ] if score is not None and not stopped else (),
         )  # fmt: skip
         self.recorder.add(connection, rows)

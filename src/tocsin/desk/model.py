@@ -418,35 +418,39 @@ class Account:
         return replace(self, investigations=kept)
 
 
-def consequence(account: Account, investigation: int, outcome: Outcome) -> str:
+def consequence(account: Account, investigation: int | None, outcome: Outcome) -> str:
     """What a verdict would do, in one sentence, before it is given.
+
+    Parameters
+    ----------
+    investigation : the pending one it is about; ``None`` for a verdict straight on a new alert.
 
     Raises
     ------
     NotFound, Conflict : the verdict cannot be given.
     """
-    mark = Verdict(outcome, "", "", "", datetime.min.replace(tzinfo=UTC))
-    after = account.finalise(investigation, mark)
+    epoch = datetime.min.replace(tzinfo=UTC)
+    before = account
+    if investigation is None:
+        before = account.open(Investigation(0, account.name, "", "", epoch))
+    after = before.finalise(investigation or 0, Verdict(outcome, "", "", "", epoch))
+    what = "a verdict" if investigation is None else f"a verdict on {investigation}"
     still = ", ".join(str(one.id) for one in after.pending)
     are = "are" if len(after.pending) > 1 else "is"
+    if account.frozen and still:
+        return f"{what} leaves the account frozen: {still} {are} still pending"
     if not account.frozen:
         held = "the account stays blocked" if account.blocked else "the account is not frozen"
-        return (
-            f"a verdict on {investigation} leaves {still} pending; {held}"
-            if still
-            else (f"a verdict on {investigation} is the last one; {held}")
-        )
-    if still:
-        return f"a verdict on {investigation} leaves the account frozen: {still} {are} still pending"
+        return f"{what} leaves {still} pending; {held}" if still else f"{what} leaves nothing pending; {held}"
     new = [one for one in after.blocks if one.id == 0]
     if new:
-        causes = sorted({one.investigation for one in new})
-        because = "" if causes == [investigation] else f" because {', '.join(map(str, causes))} was fraud"
-        ways = Direction("both" if len({*after.blocked}) > 1 else next(iter(after.blocked)))
-        return f"a verdict on {investigation} ends the freeze and blocks the account, {ways.words}{because}; a senior lifts it"
+        causes = sorted({one.investigation for one in new} - {investigation or 0})
+        because = f" because {', '.join(map(str, causes))} was fraud" if causes else ""
+        ways = Direction("both" if len(after.blocked) > 1 else next(iter(after.blocked)))
+        return f"{what} ends the freeze and blocks the account, {ways.words}{because}; a senior lifts a block"
     if account.blocked:
-        return f"a verdict on {investigation} ends the freeze; the account stays blocked"
-    return f"a verdict on {investigation} releases the account at once"
+        return f"{what} ends the freeze; the account stays blocked"
+    return f"{what} releases the account at once"
 
 
 def said(text: str, what: str, *, longest: int = 4000) -> str:

@@ -23,16 +23,17 @@ class Standing:
 FREE = Standing()
 
 
-def standing_of(connection: sa.Connection, names: Collection[str]) -> dict[str, Standing]:
+def standing_of(connection: sa.Connection, names: Collection[str], *, hold: bool = True) -> dict[str, Standing]:
     """The standing of each named account; an account without an entry is free.
 
     On PostgreSQL the account rows are locked shared until the write ends, so a freeze waits for the payments being
-    decided and every later payment sees it; on SQLite the write itself excludes all others.
+    decided and every later payment sees it; on SQLite the write itself excludes all others. What is not there cannot
+    be locked: a payment being decided has made its accounts' rows before. ``hold=False`` only looks, to show it.
     """
     if not names:
         return {}
     wanted = list(names)
-    if connection.dialect.name != "sqlite":
+    if hold and connection.dialect.name != "sqlite":
         query = sa.select(accounts.c.account).where(accounts.c.account.in_(wanted)).order_by(accounts.c.account)
         connection.execute(query.with_for_update(read=True))
     found: dict[str, set[str]] = {}

@@ -119,7 +119,7 @@ investigations = sa.Table(
     sa.Column("finalised_by", sa.String(100)),
     _time("finalised_at", nullable=True),
     sa.Index("ix_investigations_account_status", "account", "status"),
-    sa.Index("ix_investigations_status_due", "status", "due_at"),
+    sa.Index("ix_investigations_status_id", "status", "id"),
     sa.Index("ix_investigations_finalised_at", "finalised_at"),
 )
 
