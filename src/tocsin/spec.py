@@ -267,13 +267,19 @@ def _read_time(table: dict[str, Any]) -> TimeReading:
     elif epoch is not None:
         raise BadSpec(f"must be a time such as 2018-04-01T00:00:00Z; got {epoch!r}.", field="time.epoch")
     written = table.get("format")
+    if written is not None and (not isinstance(written, str) or "%z" in written or "%f" in written):
+        raise BadSpec(
+            f"must be a text in the letters of strptime, without %z and %f; got {written!r}.",
+            field="time.format",
+            hint="Times with an offset or with fractions of a second need ISO 8601 and no format.",
+        )
     unit = table.get("unit", "1s")
     small = {"1ms": timedelta(milliseconds=1), "1us": timedelta(microseconds=1)}
     return TimeReading(
         zone,
         epoch,
         small[unit] if unit in small else parse_span(str(unit)),
-        None if written is None else str(written),
+        written,
         "zone" in table,
     )
 

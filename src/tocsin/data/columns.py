@@ -68,7 +68,7 @@ def read_numbers(column: pa.ChunkedArray, name: str, found: Findings) -> NDArray
     column = plain(column)
     if is_text(column):
         column = _numeric(column, name, found)
-    values = np.array(pc.fill_null(column.cast(pa.float64()), np.nan).to_numpy(), np.float64)
+    values = np.array(pc.fill_null(pc.cast(column, pa.float64(), safe=False), np.nan).to_numpy(), np.float64)
     endless = np.isinf(values)
     found.add(endless, name, "a number must be finite; got infinity.", "Leave it out when it is not known.")
     values[endless] = np.nan
@@ -89,7 +89,7 @@ def check_range(values: NDArray[np.float64], limit: float, name: str, found: Fin
 def _numeric(column: pa.ChunkedArray, name: str, found: Findings) -> pa.ChunkedArray:
     """Texts as float64; what is no number is a bad row, what says "missing" is missing."""
     texts = pc.utf8_trim_whitespace(column)
-    missing = pc.fill_null(pc.is_in(pc.utf8_lower(texts), value_set=_MISSING_TEXTS), True)
+    missing = pc.or_(texts.is_null(), pc.is_in(pc.utf8_lower(texts), value_set=_MISSING_TEXTS))
     clean = pc.fill_null(pc.match_substring_regex(texts, _NUMBER), False)
     endless = pc.fill_null(pc.match_substring_regex(texts, r"^[+-]?inf(inity)?$", ignore_case=True), False)
     bad = pc.invert(pc.or_(pc.or_(missing, clean), endless)).to_numpy()
@@ -148,7 +148,7 @@ def _minor(
     if is_text(column):
         value, texts = _text_values(column, name, wanted, found), column
     else:
-        value = np.array(pc.fill_null(column.cast(pa.float64()), np.nan).to_numpy(), np.float64)
+        value = np.array(pc.fill_null(pc.cast(column, pa.float64(), safe=False), np.nan).to_numpy(), np.float64)
         texts = None
     found.add(wanted & ~found.bad & np.isnan(value), name, "an amount must be there; got nothing.")
     found.add(wanted & np.isinf(value), name, "an amount must be finite; got infinity.")

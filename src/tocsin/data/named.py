@@ -74,6 +74,10 @@ def places_of(table: pa.Table, spec: Spec, file: str, found: Findings, *, only_e
             field=f"columns.{word}",
             hint=did_you_mean(wanted[word], names),
         )
+    for column in columns.values():
+        kind = table.schema.field(column).type
+        if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+            raise BadInput(f"a column must hold texts, numbers or times; {column!r} holds {kind}.", field=column)
     used = set(columns.values()) | {j.left for j in spec.joins} | {j.right for j in spec.joins}
     unread = [n for n in names if n not in used]
     if unread:

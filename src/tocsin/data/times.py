@@ -28,6 +28,7 @@ _LATEST = int(datetime(2200, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
 _CLOCK = r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,9})?)?"
 _NAIVE = rf"^\d{{4}}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])([ T]{_CLOCK})?$"
 _ZONED = rf"^\d{{4}}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])[ T]{_CLOCK} ?(Z|[+-]\d{{2}}(:?[0-5]\d)?)$"
+_PLAIN = r"^[+-]?\d{1,25}(\.\d*)?([eE][+-]?\d{1,2})?$"
 _SAY_ZONE = 'Say the zone in the spec, such as [time] zone = "Europe/Paris", or in the text, such as 12:00:00+01:00.'
 
 
@@ -53,7 +54,7 @@ def read_times(column: pa.ChunkedArray, reading: TimeReading, name: str, found: 
         if kind.tz is None:
             at = _zoned(at, there, reading, name, found)
     elif pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        at = _from_numbers(column.cast(pa.float64()), reading, name, there, found)
+        at = _from_numbers(column, reading, name, there, found)
     else:
         raise BadInput(f"a column of times must hold times, texts or numbers; {name!r} holds {kind}.", field=name)
     outside = there & ~found.bad & ((at < _EARLIEST) | (at >= _LATEST))
@@ -68,7 +69,7 @@ def _micros(column: pa.ChunkedArray) -> NDArray[np.int64]:
 def _from_numbers(
     column: pa.ChunkedArray, reading: TimeReading, name: str, there: NDArray[np.bool_], found: Findings
 ) -> NDArray[np.int64]:
-    value = np.asarray(pc.fill_null(column, 0.0).to_numpy(), np.float64)
+    value = np.asarray(pc.fill_null(pc.cast(column, pa.float64(), safe=False), 0.0).to_numpy(), np.float64)
     if reading.epoch is None:
         raise BadInput(
             f"numbers as times need a beginning; {name!r} holds numbers such as {value[0]:g} and the spec says none.",
@@ -76,9 +77,14 @@ def _from_numbers(
             hint=f"Add under [time]: {_guess_epoch(float(np.nanmax(np.abs(value), initial=0.0)))}.",
         )
     found.add(there & ~np.isfinite(value), name, "a time must be finite; got NaN or infinity.")
-    micros = np.where(np.isfinite(value), value, 0.0) * (reading.unit / timedelta(microseconds=1))
-    start = int(reading.epoch.timestamp()) * 1_000_000 + reading.epoch.microsecond
-    return np.rint(np.clip(micros, -9e18 + abs(start), 9e18 - abs(start))).astype(np.int64) + start
+    unit = reading.unit // timedelta(microseconds=1)
+    start = (reading.epoch - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    micros = np.where(np.isfinite(value), value, 0.0) * unit
+    far = np.abs(micros) > 2.0**60
+    if pa.types.is_integer(column.type):  # a float holds integers to 2^53 only: half a century of quarter microseconds
+        whole = np.asarray(pc.fill_null(pc.cast(column, pa.int64(), safe=False), 0).to_numpy(), np.int64)
+        return np.where(far, _LATEST, np.where(far, 0, whole) * unit + start)
+    return np.where(far, _LATEST, np.rint(np.where(far, 0.0, micros)).astype(np.int64) + start)
 
 
 def _guess_epoch(biggest: float) -> str:
@@ -98,18 +104,19 @@ def _from_texts(
     at = np.zeros(len(texts), np.int64)
     if reading.format is not None:
         parsed = pc.strptime(texts, format=reading.format, unit="us", error_is_null=True)
-        bad = there & ~parsed.is_valid().to_numpy()
+        bad = there & ~(parsed.is_valid().to_numpy() & _reads_back(parsed, texts, reading.format))
         found.add(bad, name, lambda i: f"a time must read {reading.format}; got {_say(texts[i])}.")
         return _zoned(_micros(parsed), there & ~bad, reading, name, found)
     if reading.epoch is not None:
-        numeric = _matches(texts, r"^[+-]?\d+(\.\d*)?([eE][+-]?\d+)?$")
+        numeric = _matches(texts, _PLAIN)
         bad = there & ~numeric
         found.add(bad, name, lambda i: f"a time must be a number of {reading.unit} units; got {_say(texts[i])}.")
         numbers = pc.if_else(pa.array(numeric), texts, None).cast(pa.float64())
         return _from_numbers(numbers, reading, name, there & ~bad, found)
     zoned, naive = _matches(texts, _ZONED), _matches(texts, _NAIVE)
-    if there.any() and not (zoned | naive).any() and _matches(texts, r"^\d+(\.\d*)?$").any():
-        return _from_numbers(texts.cast(pa.float64()), reading, name, there, found)
+    numeric = _matches(texts, _PLAIN)
+    if numeric.any() and (numeric == there).all():
+        return _from_numbers(texts.filter(pa.array(numeric)).cast(pa.float64()), reading, name, there, found)
     real = np.zeros(len(texts), bool)
     real[zoned | naive] = _day_exists(texts.filter(pa.array(zoned | naive)))
     bad = there & ~real
@@ -132,6 +139,16 @@ def _from_texts(
 
 def _matches(texts: pa.ChunkedArray, pattern: str) -> NDArray[np.bool_]:
     return np.asarray(pc.fill_null(pc.match_substring_regex(texts, pattern), False).to_numpy(), np.bool_)
+
+
+def _reads_back(parsed: pa.ChunkedArray, texts: pa.ChunkedArray, form: str) -> NDArray[np.bool_]:
+    """Which times, written again, give their text: Arrow reads 31 February as 3 March without a word."""
+
+    def bare(column: pa.ChunkedArray) -> pa.ChunkedArray:
+        return pc.utf8_lower(pc.replace_substring_regex(column, r"\b0+(\d)", r"\1"))
+
+    again = pc.strftime(parsed.cast(pa.timestamp("s")), format=form)
+    return np.asarray(pc.fill_null(pc.equal(bare(again), bare(texts)), False).to_numpy())
 
 
 def _say(value: Any) -> str:

@@ -32,11 +32,12 @@ from tocsin.data.problems import Findings, Problem
 from tocsin.data.side import write_bad
 from tocsin.data.table import Table
 from tocsin.data.times import NEVER, read_times
+from tocsin.errors import BadInput
 from tocsin.money import Rates
 from tocsin.schema import ACCOUNT_EVENTS, KIND_CODE, KINDS, Kind
 from tocsin.spec import Spec
 
-_PAYMENT = KIND_CODE[Kind.PAYMENT]
+_PAYMENT = np.uint8(KIND_CODE[Kind.PAYMENT])
 
 
 def read(
@@ -87,6 +88,8 @@ class _Part:
 
 def _read_file(path: Path, spec: Spec, rates: Rates | None, *, only_events: bool) -> _Part:
     rows = read_rows(path)
+    if rows.table.num_rows + len(rows.unsplit) == 0:
+        raise BadInput(f"a data set must have rows; {path.name} has columns and not one row.", field="file")
     found = Findings(rows.number, path.name if only_events else "")
     found.notes.extend(rows.notes)
     for row in rows.unsplit:
@@ -96,7 +99,7 @@ def _read_file(path: Path, spec: Spec, rates: Rates | None, *, only_events: bool
     table = join(rows.table, path, spec.joins)
     columns = places_of(table, spec, path.name, found, only_events=only_events)
     n = table.num_rows
-    kind = _read_kinds(table[columns["kind"]], columns["kind"], found) if "kind" in columns else np.zeros(n, np.uint8)
+    kind = _read_kinds(table[columns["kind"]], columns["kind"], found) if "kind" in columns else np.full(n, _PAYMENT)
     pays = kind == _PAYMENT
     if only_events:
         found.add(
