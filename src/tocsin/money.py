@@ -117,9 +117,10 @@ class Rates:
 
 def _rate(currency: str, value: object) -> Fraction:
     exponent_of(currency)
-    if isinstance(value, bool) or not isinstance(value, int | Decimal) or not 0 < value < 10**9:
+    exact = Decimal(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else Decimal("NaN")
+    if not exact.is_finite() or not 0 < exact < 10**9:
         raise BadInput(
             f"a rate must be a number above 0: how many units of the base one unit is worth; got {value!r}.",
             field=f"rates.{currency}",
         )
-    return Fraction(value)
+    return Fraction(exact)
