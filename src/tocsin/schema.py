@@ -170,12 +170,12 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):
-    """One feature's share of a stage, in words and in log-odds."""
+    """One feature's share of a stage, in words and in log-odds; ``value`` is ``None`` where nothing was known."""
 
     text: str
     feature: str
     stage: str
-    value: float
+    value: float | None
     delta: float
 
 
