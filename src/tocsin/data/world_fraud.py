@@ -17,7 +17,7 @@ from tocsin.data.world_life import (
     shopping,
     whereabouts,
 )
-from tocsin.data.world_people import ABROAD, HABIT_SHARE, IS_ONLINE, KIND_OF, far_cities
+from tocsin.data.world_people import ABROAD, IS_ONLINE, KIND_OF, far_cities
 from tocsin.data.world_plan import Plan, Thieves, sizes_for, victims
 from tocsin.data.world_rows import (
     NOBODY,
@@ -39,6 +39,9 @@ from tocsin.schema import KIND_CODE, Kind
 _TRIAL_KINDS: Ints = np.array([KIND_OF[k] for k in ("digital_goods", "gaming", "streaming")])
 # What stolen cards are emptied on; the favourite moves on as the months pass.
 _LOOT_KINDS: Ints = np.array([KIND_OF[k] for k in ("marketplace", "fashion_online", "gaming", "airline")])
+
+# Whose hours a thief of each habit's account keeps: two habits far from it (office, early, evening, night, retired).
+_OTHER_HABITS: Ints = np.array([[3, 2], [2, 3], [1, 4], [0, 4], [3, 2]])
 
 
 def test_and_empty(rng: np.random.Generator, land: Land, plan: Plan, thieves: Thieves) -> Rows:
@@ -119,8 +122,7 @@ def borrow_rhythm(rng: np.random.Generator, land: Land, plan: Plan) -> Rows:
     """The account's own device, address, retailers and amounts; only the hours and the gaps are another person's."""
     sizes = sizes_for(rng, plan.quota["borrowed_rhythm"], 6, 11)
     account, day = victims(rng, land, len(sizes), plan.slope("borrowed_rhythm"))
-    habits = len(HABIT_SHARE)
-    other = (land.people.habit[account] + rng.integers(1, habits, len(account))) % habits
+    other = _OTHER_HABITS[land.people.habit[account], rng.integers(0, 2, len(account))]
     # A stranger of another habit: borrowed from an account that has it, hour by hour.
     strangers = rng.integers(0, len(land.people), (len(account), 64))
     match = np.argmax(land.people.habit[strangers] == other[:, None], axis=1)

@@ -301,7 +301,7 @@ def make_resettling(rng: np.random.Generator, land: Land) -> Rows:
     """Honest twins of a takeover: a new phone, and within the day money to a new payee."""
     people, days = land.people, land.calendar.days
     owner = np.flatnonzero((people.new_phone < days - 1) & (people.opened <= people.new_phone))
-    owner = owner[rng.random(len(owner)) < 0.35]
+    owner = owner[rng.random(len(owner)) < 0.6]
     at = (people.new_phone[owner] + 1) * SECONDS_A_DAY + rng.uniform(8, 22, len(owner)) * 3600
     payee = len(people) + rng.integers(0, land.settings.external_payees, len(owner))
     payee = np.where(
@@ -321,7 +321,7 @@ def blur(rng: np.random.Generator, land: Land, honest: Rows) -> Rows:
     online, sending_out = honest["channel"] == ONLINE, honest["channel"] == TRANSFER
     device, ip = honest["device"].copy(), honest["ip"].copy()
     for column, name, rate in ((device, "device", settings.fresh_device_rate), (ip, "ip", settings.fresh_ip_rate)):
-        fresh = (online & (rng.random(len(honest)) < rate)) | (sending_out & (rng.random(len(honest)) < rate / 3))
+        fresh = (online & (rng.random(len(honest)) < rate)) | (sending_out & (rng.random(len(honest)) < rate / 2))
         column[fresh] = stock.draw(name, int(fresh.sum()))
     device[online & (rng.random(len(honest)) < settings.device_unknown_rate)] = NOBODY
     return honest.tagged(device=device, ip=ip)

@@ -108,7 +108,7 @@ def victims(rng: np.random.Generator, land: Land, n: int, slope: float, day: Int
 class Thieves:
     """Gangs and their tools: a few devices and addresses each, changed every third of the span, used again and again."""
 
-    devices: Ints = field(repr=False)  # [gangs, seasons, 6]
+    devices: Ints = field(repr=False)  # [gangs, seasons, tools]
     ips: Ints = field(repr=False)
 
     def tools(self, rng: np.random.Generator, land: Land, episode: Ints, at: Floats) -> tuple[Ints, Ints, Ints]:
@@ -130,6 +130,6 @@ class Thieves:
 def make_thieves(land: Land) -> Thieves:
     """As many gangs as the world can feed."""
     gangs = max(3, land.settings.accounts // 300)
-    shape = (gangs, 3, 6)
-    size = gangs * 3 * 6
+    shape = (gangs, 3, 10)
+    size = gangs * 3 * 10
     return Thieves(land.stock.draw("device", size).reshape(shape), land.stock.draw("ip", size).reshape(shape))
