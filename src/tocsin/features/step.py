@@ -1,0 +1,304 @@
+"""Compiled: one pass over a run of events. For each: what was known just before it, then remember it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from tocsin.features.cells import peek, peekf, poke, pokef
+from tocsin.features.chains import advance, learn_label, recycle, store
+from tocsin.features.program import (
+    BOUNDS,
+    C_COLUMNS,
+    C_FEATURE,
+    C_INDEX,
+    C_OPERATOR,
+    CLOCK,
+    CONDITIONS,
+    FEATURES,
+    FIRST_NUMBER,
+    G_COLUMNS,
+    G_CONDITION,
+    G_CONDITIONS,
+    G_LOOKUP,
+    G_SOURCE,
+    G_TABLE,
+    G_VALUE,
+    G_VALUES,
+    G_WIDTH,
+    GROUPS,
+    HOUR,
+    I_COLUMNS,
+    I_INDEX,
+    I_KEY,
+    I_OUT,
+    INPUTS,
+    L_COLUMNS,
+    L_KINDS,
+    L_STORES,
+    L_TABLE,
+    LOOKUPS,
+    N_IDLE,
+    N_LAST_NUMBER,
+    N_LATE,
+    N_NEWEST,
+    N_RECYCLE,
+    N_SEEN,
+    NIGHT,
+    Q_HEAD,
+    Q_MASK,
+    Q_TAIL,
+    S_LIVE,
+    S_MASK,
+    S_ROOM,
+    S_ROWS,
+    T_COLUMNS,
+    T_GROUP,
+    T_GROUPS,
+    T_WIDTH,
+    TABLES,
+    TOUCHED,
+    V_AMOUNT,
+    V_AT,
+    V_COLUMNS,
+    V_FRAUD,
+    V_KIND,
+    V_NUMBER,
+    V_OF,
+    VALUES,
+    WEEKDAY,
+    WEEKEND,
+    ZONE_AT,
+    ZONE_OFFSET,
+)
+from tocsin.features.readings import read
+from tocsin.features.tables import (
+    SWEEP_ROWS,
+    blank,
+    claim,
+    find,
+    key_of_parts,
+    ring_state,
+    row_of,
+    rows_of,
+    section,
+    sweep,
+    table_state,
+)
+from tocsin.schema import KIND_CODE, Kind
+
+_PAYMENT = KIND_CODE[Kind.PAYMENT]
+_LABEL = KIND_CODE[Kind.LABEL]
+_HOUR, _DAY = 3_600_000_000, 86_400_000_000
+FOLDS = 1021
+"""Entity columns become categories by their key's remainder; 0 is "not there"."""
+
+
+@njit
+def fill_values(program: int, event: int, stride: int, numbers: int, given: int, minutes: int, values: int) -> None:
+    """An event's values: amount, calendar columns in the spec's zone, numbers; NaN where there is none."""
+    at = peek(event, V_AT * stride)
+    pokef(values, 0, float(peek(event, V_AMOUNT * stride)) if peek(event, V_KIND * stride) == _PAYMENT else np.nan)
+    if minutes != 0:
+        low, high = 0, rows_of(program, ZONE_AT)
+        while high - low > 1:
+            middle = (low + high) >> 1
+            if peek(section(program, ZONE_AT, middle, 1), 0) <= at:
+                low = middle
+            else:
+                high = middle
+        local = at + peek(section(program, ZONE_OFFSET, low, 1), 0)
+        hour = float(local % _DAY) / _HOUR
+        weekday = (local // _DAY + 3) % 7  # 1970-01-01 was a Thursday
+        pokef(values, HOUR, hour)
+        pokef(values, WEEKDAY, float(weekday))
+        pokef(values, WEEKEND, 1.0 if weekday >= 5 else 0.0)
+        pokef(values, NIGHT, 1.0 if hour < 7.0 else 0.0)
+    for i in range(given):
+        x = peekf(numbers, i * stride)
+        pokef(values, FIRST_NUMBER + i, x if np.isfinite(x) else np.nan)
+
+
+@njit
+def touch(program: int, state: int, lookup: int, key: int, at: int) -> int:
+    """The entity's slot with its windows brought to the event's time, or to its own clock when that is ahead.
+
+    Returns
+    -------
+    int : the slot; 0 when the entity is unknown and this lookup only reads.
+    """
+    asked = section(program, LOOKUPS, lookup, L_COLUMNS)
+    t = peek(asked, L_TABLE)
+    table = table_state(state, t)
+    width = peek(section(program, TABLES, t, T_COLUMNS), T_WIDTH)
+    slot = claim(table, width, key) if peek(asked, L_STORES) else find(table, key)
+    if slot == 0:
+        return 0
+    newest = peek(state, N_NEWEST)
+    row = peek(table, S_ROWS) + 8 * slot * width
+    if newest - peek(row, TOUCHED) >= peek(state, N_IDLE):
+        if not peek(asked, L_STORES):
+            return 0
+        blank(row, peek(table, S_ROWS), width, key)
+    poke(row, TOUCHED, newest)
+    clock = peek(row, CLOCK)
+    if clock < at:
+        poke(row, CLOCK, at)
+        groups = section(program, TABLES, t, T_COLUMNS)
+        for g in range(peek(groups, T_GROUP), peek(groups, T_GROUPS)):
+            advance(program, state, g, row, at)
+    return slot
+
+
+@njit
+def met(program: int, group: int, values: int, out: int) -> bool:
+    """Whether an event meets a group's conditions; an unknown value meets none."""
+    for c in range(peek(group, G_CONDITION), peek(group, G_CONDITIONS)):
+        condition = section(program, CONDITIONS, c, C_COLUMNS)
+        bound, index = peekf(section(program, BOUNDS, c, 1), 0), peek(condition, C_INDEX)
+        if peek(condition, C_FEATURE):
+            x = peekf(out, index) if out != 0 else np.nan
+        else:
+            x = peekf(values, index)
+        operator = peek(condition, C_OPERATOR)
+        holds = (
+            (operator == 0 and x <= bound)
+            or (operator == 1 and x >= bound)
+            or (operator == 2 and x == bound)
+            or (operator == 3 and x != bound)
+            or (operator == 4 and x < bound)
+            or (operator == 5 and x > bound)
+        )
+        if np.isnan(x) or not holds:
+            return False
+    return True
+
+
+@njit
+def remember(program: int, state: int, kind: int, number: int, values: int, chosen: int, slots: int, out: int) -> None:
+    """Store an event in every group it belongs to."""
+    for g in range(rows_of(program, GROUPS)):
+        group = section(program, GROUPS, g, G_COLUMNS)
+        source, slot = peek(group, G_SOURCE), peek(slots, peek(group, G_LOOKUP))
+        if (source != kind and source != -1) or slot <= 0 or not met(program, group, values, out):
+            continue
+        first = peek(group, G_VALUE)
+        for i in range(peek(group, G_VALUES) - first):
+            poke(chosen, i, peek(values, peek(section(program, VALUES, first + i, 1), 0)))
+        store(program, state, g, row_of(program, state, peek(group, G_TABLE), slot), slot, number, chosen, slots)
+
+
+@njit
+def raw_inputs(program: int, keys: int, stride: int, values: int, minor: float, out: int) -> None:
+    """The columns of the event itself: the amount in whole units of money, numbers, entities folded to categories."""
+    for i in range(rows_of(program, INPUTS)):
+        wanted = section(program, INPUTS, i, I_COLUMNS)
+        index, place = peek(wanted, I_INDEX), peek(wanted, I_OUT)
+        if peek(wanted, I_KEY):
+            key = peek(keys, index * stride)
+            folded = np.int64(np.uint64(key) % np.uint64(FOLDS)) + 1
+            pokef(out, place, float(folded) if key != 0 else 0.0)
+        elif index == 0:
+            pokef(out, place, peekf(values, 0) / minor)
+        else:
+            pokef(out, place, peekf(values, index))
+
+
+@njit
+def one(
+    program: int,
+    state: int,
+    event: int,
+    stride: int,
+    keys: int,
+    scratch: int,
+    values: int,
+    room: int,
+    minor: float,
+    out: int,
+) -> None:
+    """A payment (``out`` is its row of features) or an account event (``out`` is 0): read, then remember."""
+    at, kind = peek(event, V_AT * stride), peek(event, V_KIND * stride)
+    lookups = rows_of(program, LOOKUPS)
+    slots, chosen = scratch, values + 8 * room
+    if at > peek(state, N_NEWEST):
+        poke(state, N_NEWEST, at)
+        if at >= peek(state, N_RECYCLE):
+            recycle(program, state)
+    late = 0
+    for lookup in range(lookups):
+        asked = section(program, LOOKUPS, lookup, L_COLUMNS)
+        slot = -1
+        if out != 0 or (peek(asked, L_STORES) and (peek(asked, L_KINDS) >> kind) & 1):
+            key = key_of_parts(program, keys, stride, lookup)
+            if key != 0:
+                slot = touch(program, state, lookup, key, at)
+                if slot > 0 and peek(row_of(program, state, peek(asked, L_TABLE), slot), CLOCK) > at:
+                    late = 1
+        poke(slots, lookup, slot)
+    poke(state, N_LATE, peek(state, N_LATE) + late)
+    if out != 0:
+        raw_inputs(program, keys, stride, values, minor, out)
+        for f in range(rows_of(program, FEATURES)):
+            read(program, state, f, slots, values, at, out)
+    remember(program, state, kind, peek(event, V_NUMBER * stride), values, chosen, slots, out)
+
+
+@njit
+def lacking(program: int, state: int, n: int) -> int:
+    """What must grow before ``n`` more events are sure to fit: 0 nothing, t + 1 a table, -(g + 1) a ring."""
+    for t in range(rows_of(program, TABLES)):
+        table = table_state(state, t)
+        if peek(table, S_LIVE) + 1 + n > peek(table, S_ROOM) or 2 * (peek(table, S_LIVE) + n) > peek(table, S_MASK):
+            return t + 1
+    for g in range(rows_of(program, GROUPS)):
+        ring = ring_state(program, state, g)
+        full = peek(ring, Q_HEAD) - peek(ring, Q_TAIL) + n > peek(ring, Q_MASK) + 1
+        if full and peek(section(program, GROUPS, g, G_COLUMNS), G_WIDTH) != 0:
+            return -(g + 1)
+    return 0
+
+
+@njit
+def run(
+    program: int,
+    state: int,
+    events: int,
+    stride: int,
+    n: int,
+    key_columns: int,
+    numbers: int,
+    minutes: int,
+    scratch: int,
+    minor: float,
+    out: int,
+    width: int,
+) -> int:
+    """Step over ``n`` events laid out column after column, ``stride`` cells a column.
+
+    Returns
+    -------
+    int : 0 when done; else nothing was changed and :func:`lacking` says what must grow.
+    """
+    room = FIRST_NUMBER + numbers
+    wanting = lacking(program, state, n)
+    if wanting != 0:
+        return wanting
+    values = scratch + 8 * rows_of(program, LOOKUPS)
+    for i in range(n):
+        event = events + 8 * i
+        kind = peek(event, V_KIND * stride)
+        if kind == _LABEL:
+            learn_label(program, state, peek(event, V_OF * stride), peek(event, V_FRAUD * stride))
+        else:
+            keys = event + 8 * V_COLUMNS * stride
+            fill_values(program, event, stride, keys + 8 * key_columns * stride, numbers, minutes, values)
+            one(program, state, event, stride, keys, scratch, values, room, minor, out if kind == _PAYMENT else 0)
+            if kind == _PAYMENT:
+                out += 8 * width
+        poke(state, N_LAST_NUMBER, peek(event, V_NUMBER * stride))
+        seen = peek(state, N_SEEN) + 1
+        poke(state, N_SEEN, seen)
+        if seen % SWEEP_ROWS == 0:
+            sweep(program, state)
+    return 0

@@ -1,0 +1,216 @@
+"""Compiled: entities by key. An open-addressing index of (key, slot) beside rows of cells; slot 0 is the blank row.
+
+A slot is taken in the order in which entities appear and given back by :func:`sweep` at fixed places of the
+sequence, so that the memory is the same however the events were cut into batches.
+"""
+
+from __future__ import annotations
+
+from numba import njit
+
+from tocsin.features.cells import peek, poke
+from tocsin.features.program import (
+    CLOCK,
+    FOREVER,
+    KEY,
+    L_COLUMNS,
+    L_PART,
+    L_PARTS,
+    LOOKUPS,
+    N_CELLS,
+    N_IDLE,
+    N_NEWEST,
+    Q_CELLS,
+    S_BOUND,
+    S_CELLS,
+    S_CURSOR,
+    S_FREE,
+    S_INDEX,
+    S_LIVE,
+    S_MASK,
+    S_PASS,
+    S_ROWS,
+    S_USED,
+    T_COLUMNS,
+    T_WIDTH,
+    TABLES,
+    TOUCHED,
+)
+
+SWEEP_ROWS = 64
+"""How many rows of each table are looked at for idle entities each time, and how many events lie between two times."""
+
+
+@njit
+def section(program: int, which: int, row: int, columns: int) -> int:
+    """The address of a row of a section of the program."""
+    return program + 8 * (peek(program, 2 * which) + row * columns)
+
+
+@njit
+def rows_of(program: int, which: int) -> int:
+    """How many rows a section has."""
+    return peek(program, 2 * which + 1)
+
+
+@njit
+def table_state(state: int, table: int) -> int:
+    return state + 8 * (N_CELLS + table * S_CELLS)
+
+
+@njit
+def ring_state(program: int, state: int, group: int) -> int:
+    return state + 8 * (N_CELLS + rows_of(program, TABLES) * S_CELLS + group * Q_CELLS)
+
+
+@njit
+def row_of(program: int, state: int, table: int, slot: int) -> int:
+    """The address of an entity's row."""
+    width = peek(section(program, TABLES, table, T_COLUMNS), T_WIDTH)
+    return peek(table_state(state, table), S_ROWS) + 8 * slot * width
+
+
+@njit
+def home(key: int, mask: int) -> int:
+    """Where a key wants to be in the index."""
+    mixed = (key ^ (key >> 32)) * -7046029254386353131
+    return (mixed ^ (mixed >> 29)) & mask
+
+
+@njit
+def key_of_parts(program: int, keys: int, stride: int, lookup: int) -> int:
+    """The key under which a lookup finds this event: the column's own, or several mixed; 0 when one is missing."""
+    asked = section(program, LOOKUPS, lookup, L_COLUMNS)
+    parts = peek(asked, L_PARTS)
+    key = peek(keys, peek(asked, L_PART) * stride)
+    if parts == 1 or key == 0:
+        return key
+    for i in range(1, parts):
+        part = peek(keys, peek(asked, L_PART + i) * stride)
+        if part == 0:
+            return 0
+        key = (key ^ (key >> 31)) * -4658895280553007687 + i
+        key ^= part * -7723592293110705685
+        key ^= key >> 29
+    return key if key != 0 else 1
+
+
+@njit
+def find(table: int, key: int) -> int:
+    """The slot of a key, 0 when there is none. ``table`` is the address of the table's state."""
+    index, mask = peek(table, S_INDEX), peek(table, S_MASK)
+    place = home(key, mask)
+    while True:
+        there = peek(index, 2 * place)
+        if there == key:
+            return peek(index, 2 * place + 1)
+        if there == 0:
+            return 0
+        place = (place + 1) & mask
+
+
+@njit
+def blank(row: int, template: int, width: int, key: int) -> None:
+    """Make a row that of an entity of which nothing is known."""
+    for i in range(width):
+        poke(row, i, peek(template, i))
+    poke(row, KEY, key)
+
+
+@njit
+def claim(table: int, width: int, key: int) -> int:
+    """The slot of a key, taken now if there was none. There must be room (:func:`reserve` sees to it)."""
+    index, mask = peek(table, S_INDEX), peek(table, S_MASK)
+    place = home(key, mask)
+    while True:
+        there = peek(index, 2 * place)
+        if there == key:
+            return peek(index, 2 * place + 1)
+        if there == 0:
+            break
+        place = (place + 1) & mask
+    rows = peek(table, S_ROWS)
+    slot = peek(table, S_FREE)
+    if slot != 0:
+        poke(table, S_FREE, peek(rows, slot * width + CLOCK))
+    else:
+        slot = peek(table, S_USED)
+        poke(table, S_USED, slot + 1)
+    poke(table, S_LIVE, peek(table, S_LIVE) + 1)
+    blank(rows + 8 * slot * width, rows, width, key)
+    poke(index, 2 * place, key)
+    poke(index, 2 * place + 1, slot)
+    return slot
+
+
+@njit
+def forget(table: int, width: int, slot: int) -> None:
+    """Give a slot back and close the gap in the index."""
+    index, mask = peek(table, S_INDEX), peek(table, S_MASK)
+    row = peek(table, S_ROWS) + 8 * slot * width
+    key = peek(row, KEY)
+    gap = home(key, mask)
+    while peek(index, 2 * gap) != key:
+        gap = (gap + 1) & mask
+    place = gap
+    while True:
+        place = (place + 1) & mask
+        there = peek(index, 2 * place)
+        if there == 0:
+            break
+        # Move it back unless its home lies in the cyclic interval (gap, place].
+        if ((place - home(there, mask)) & mask) >= ((place - gap) & mask):
+            poke(index, 2 * gap, there)
+            poke(index, 2 * gap + 1, peek(index, 2 * place + 1))
+            gap = place
+    poke(index, 2 * gap, 0)
+    poke(index, 2 * gap + 1, 0)
+    for i in range(width):
+        poke(row, i, 0)
+    poke(row, CLOCK, peek(table, S_FREE))
+    poke(table, S_FREE, slot)
+    poke(table, S_LIVE, peek(table, S_LIVE) - 1)
+
+
+@njit
+def sweep(program: int, state: int) -> None:
+    """Look at the next rows of each table and forget the entities idle for too long.
+
+    A pass over the whole table finds the longest-idle entity; until that one can be too old, nothing is looked at.
+    """
+    newest, idle = peek(state, N_NEWEST), peek(state, N_IDLE)
+    for t in range(rows_of(program, TABLES)):
+        table = table_state(state, t)
+        if peek(table, S_LIVE) == 0 or newest - peek(table, S_BOUND) < idle:
+            continue
+        width = peek(section(program, TABLES, t, T_COLUMNS), T_WIDTH)
+        slot = peek(table, S_CURSOR)
+        for _ in range(SWEEP_ROWS):
+            if slot >= peek(table, S_USED):
+                poke(table, S_BOUND, min(peek(table, S_PASS), newest))
+                poke(table, S_PASS, FOREVER)
+                slot = 1
+                break
+            row = peek(table, S_ROWS) + 8 * slot * width
+            if peek(row, KEY) != 0:
+                if newest - peek(row, TOUCHED) >= idle:
+                    forget(table, width, slot)
+                else:
+                    poke(table, S_PASS, min(peek(table, S_PASS), peek(row, TOUCHED)))
+            slot += 1
+        poke(table, S_CURSOR, slot)
+
+
+@njit
+def rebuild(table: int, width: int) -> None:
+    """Fill an empty index from the rows."""
+    index, mask, rows = peek(table, S_INDEX), peek(table, S_MASK), peek(table, S_ROWS)
+    for slot in range(1, peek(table, S_USED)):
+        key = peek(rows, slot * width + KEY)
+        if key == 0:
+            continue
+        place = home(key, mask)
+        while peek(index, 2 * place) != 0:
+            place = (place + 1) & mask
+        poke(index, 2 * place, key)
+        poke(index, 2 * place + 1, slot)
