@@ -17,6 +17,9 @@ Every message says what must hold, what was got, and the way out. No message nam
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class TocsinError(Exception):
     """Anything Tocsin refuses, with the field it is about and the way out.
@@ -97,3 +100,21 @@ class Damaged(TocsinError):
     """An artifact, a snapshot or the audit chain fails its fingerprint."""
 
     status = 500
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The way out of a misspelt name: the nearest known ones, or, when none is near, the first thirty.
+
+    Examples
+    --------
+    >>> did_you_mean("acount", ["amount", "account", "at"])
+    "Did you mean 'account' or 'amount'?"
+    >>> did_you_mean("x", ["amount", "at"])
+    'There are: amount, at.'
+    """
+    names = list(known)
+    by_lower = {n.lower(): n for n in names}
+    close = [by_lower[n] for n in get_close_matches(name.lower(), list(by_lower), n=3, cutoff=0.6)]
+    if close:
+        return f"Did you mean {' or '.join(repr(c) for c in close)}?"
+    return f"There are: {', '.join(names[:30])}{', ...' if len(names) > 30 else ''}." if names else "There are none."

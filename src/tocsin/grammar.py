@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
-from tocsin.errors import BadSpec
+from tocsin.errors import BadSpec, did_you_mean
 
 CALENDAR: tuple[str, ...] = ("hour", "weekday", "weekend", "night")
 """Numbers read off the time in the spec's zone: 0-24, 0 (Monday) to 6, 0/1, 0/1 (hour up to 6)."""
@@ -99,7 +99,10 @@ def parse_span(text: str) -> timedelta:
     match = re.fullmatch(r"\s*(\d+)\s*([smhdw])\s*", text)
     if not match or (int(match[1]) == 0 and match[2] != "s"):
         raise BadSpec(f"a span must be a whole number and one of s, m, h, d, w (such as 7d); got {text.strip()!r}.")
-    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+    seconds = int(match[1]) * _UNITS[match[2]]
+    if seconds > 100 * 366 * _UNITS["d"]:
+        raise BadSpec(f"a span must be at most a century; got {text.strip()!r}.")
+    return timedelta(seconds=seconds)
 
 
 def say_span(span: timedelta) -> str:
@@ -132,7 +135,11 @@ def parse_feature(line: str) -> tuple[Feature, ...]:
         raise BadSpec(f"a feature must read `{form}`; got `{clean}`.", field="features")
     statistic = match["statistic"]
     if statistic not in STATISTICS:
-        raise BadSpec(f"unknown statistic {statistic!r} in `{clean}`.", hint=f"Use one of {', '.join(STATISTICS)}.")
+        raise BadSpec(
+            f"no statistic is called {statistic!r} in `{clean}`.",
+            field="features",
+            hint=did_you_mean(statistic, STATISTICS),
+        )
     spans: list[timedelta | None] = [parse_span(s) for s in (match["over"] or "").split(",") if s.strip()]
     if statistic in UNSPANNED and spans:
         raise BadSpec(f"{statistic} takes no `over`; got `{clean}`.", field="features")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from tocsin.errors import BadSpec
+from tocsin.errors import BadInput, BadSpec, did_you_mean
 from tocsin.grammar import (
     CALENDAR,
     DECAYED,
@@ -170,11 +171,20 @@ def load(name: str | Path) -> Spec:
     path = Path(name)
     if path.suffix == ".toml":
         if not path.is_file():
-            raise BadSpec(f"a spec must be a TOML file; there is none at {path}.", hint=_known())
-        return parse(path.read_text(encoding="utf-8"), name=path.stem)
+            raise BadSpec(
+                f"a spec must be a TOML file; there is none at {path}.", hint=f"Ready ones: {', '.join(ready())}."
+            )
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadSpec(f"a spec must be readable text in UTF-8; {path} is not: {error}.") from error
+        return parse(text, name=path.stem)
     resource = files("tocsin") / "specs" / f"{name}.toml"
     if not resource.is_file():
-        raise BadSpec(f"no ready spec is called {str(name)!r}.", hint=_known())
+        raise BadSpec(
+            f"no ready spec is called {str(name)!r}.",
+            hint=f"{did_you_mean(str(name), ready())} A spec of your own is a path that ends in .toml.",
+        )
     return parse(resource.read_text(encoding="utf-8"), name=str(name))
 
 
@@ -193,15 +203,8 @@ def parse(text: str, *, name: str = "spec") -> Spec:
     known = {"name", "about", "columns", "time", "money", "label", "join", "stage", "memory"}
     _only(tables, known, "the spec")
     columns, numbers, keys = _read_columns(_table(tables, "columns"))
-    money = _table(tables, "money")
-    _only(money, {"currency", "unit"}, "[money]")
-    currency = str(money.get("currency", "EUR"))
-    exponent_of(currency)
-    unit = money.get("unit", "major")
-    if unit not in ("major", "minor"):
-        raise BadSpec(f'must be "major" (euros) or "minor" (cents); got {unit!r}.', field="money.unit")
-    memory = _table(tables, "memory")
-    _only(memory, {"idle", "ceiling_mb"}, "[memory]")
+    currency, unit = _read_money(_table(tables, "money"))
+    idle, ceiling = _read_memory(_table(tables, "memory"))
     spec = Spec(
         name=str(tables.get("name", name)),
         about=str(tables.get("about", "")),
@@ -212,10 +215,10 @@ def parse(text: str, *, name: str = "spec") -> Spec:
         currency=currency,
         amount_unit=unit,
         label=_read_label(_table(tables, "label")),
-        joins=tuple(_read_join(j) for j in tables.get("join", [])),
-        stages=_read_stages(tables.get("stage", []), columns, numbers, keys),
-        idle_expiry=parse_span(str(memory.get("idle", "400d"))),
-        memory_ceiling_mb=int(memory.get("ceiling_mb", 4096)),
+        joins=tuple(_read_join(j) for j in _tables(tables, "join")),
+        stages=_read_stages(_tables(tables, "stage"), columns, numbers, keys),
+        idle_expiry=idle,
+        memory_ceiling_mb=ceiling,
         text=text,
     )
     for role in ("at", "amount"):
@@ -230,6 +233,26 @@ def parse(text: str, *, name: str = "spec") -> Spec:
     return spec
 
 
+def _read_money(table: dict[str, Any]) -> tuple[str, Literal["major", "minor"]]:
+    _only(table, {"currency", "unit"}, "[money]")
+    currency, unit = table.get("currency", "EUR"), table.get("unit", "major")
+    try:
+        exponent_of(str(currency))
+    except BadInput as error:
+        raise BadSpec(error.message, field="money.currency", hint=error.hint) from error
+    if unit not in ("major", "minor"):
+        raise BadSpec(f'must be "major" (euros) or "minor" (cents); got {unit!r}.', field="money.unit")
+    return str(currency), unit
+
+
+def _read_memory(table: dict[str, Any]) -> tuple[timedelta, int]:
+    _only(table, {"idle", "ceiling_mb"}, "[memory]")
+    ceiling = table.get("ceiling_mb", 4096)
+    if not isinstance(ceiling, int) or isinstance(ceiling, bool) or ceiling < 1:
+        raise BadSpec(f"must be a whole number of megabytes above 0; got {ceiling!r}.", field="memory.ceiling_mb")
+    return _span(table, "idle", "400d", "memory"), ceiling
+
+
 def _read_columns(table: dict[str, Any]) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
     numbers = _extra(table.pop("numbers", {}), "numbers")
     keys = _extra(table.pop("keys", {}), "keys")
@@ -238,28 +261,31 @@ def _read_columns(table: dict[str, Any]) -> tuple[dict[str, str], dict[str, str]
     for name in (*numbers, *keys):
         if name in taken:
             raise BadSpec(f"{name!r} is a word of its own and cannot name an extra column.", field="columns")
-    return {role: str(column) for role, column in table.items()}, numbers, keys
+    for role, column in table.items():
+        if not isinstance(column, str) or not column:
+            raise BadSpec(f"must be the name of a column; got {column!r}.", field=f"columns.{role}")
+    return dict(table), numbers, keys
 
 
 def _extra(value: Any, what: str) -> dict[str, str]:
     """Either a list of columns that keep their names or a table name = column."""
-    if isinstance(value, list):
-        return {str(v): str(v) for v in value}
-    if isinstance(value, dict):
-        return {str(k): str(v) for k, v in value.items()}
+    named = {v: v for v in value if isinstance(v, str)} if isinstance(value, list) else value
+    if isinstance(named, dict) and len(named) == len(value) and all(isinstance(v, str) and v for v in named.values()):
+        return dict(named)
     raise BadSpec(f"must be a list of columns or a table NAME = COLUMN; got {value!r}.", field=f"columns.{what}")
 
 
 def _read_time(table: dict[str, Any]) -> TimeReading:
     _only(table, {"zone", "epoch", "unit", "format"}, "[time]")
-    zone = str(table.get("zone", "UTC"))
+    zone = table.get("zone", "UTC")
     try:
-        ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError) as error:
+        ZoneInfo(str(zone))
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise BadSpec(f"must be an IANA zone such as Europe/Paris; got {zone!r}.", field="time.zone") from error
     epoch = table.get("epoch")
     if isinstance(epoch, str):
-        epoch = datetime.fromisoformat(epoch)
+        with suppress(ValueError):
+            epoch = datetime.fromisoformat(epoch)
     if isinstance(epoch, datetime):
         if epoch.tzinfo is None:
             raise BadSpec("must say its zone; got a time without one.", field="time.epoch")
@@ -273,15 +299,11 @@ def _read_time(table: dict[str, Any]) -> TimeReading:
             field="time.format",
             hint="Times with an offset or with fractions of a second need ISO 8601 and no format.",
         )
-    unit = table.get("unit", "1s")
     small = {"1ms": timedelta(milliseconds=1), "1us": timedelta(microseconds=1)}
-    return TimeReading(
-        zone,
-        epoch,
-        small[unit] if unit in small else parse_span(str(unit)),
-        written,
-        "zone" in table,
-    )
+    unit = small.get(str(table.get("unit"))) or _span(table, "unit", "1s", "time")
+    if not unit:
+        raise BadSpec('must be longer than nothing, such as "1s", "1ms" or "1d".', field="time.unit")
+    return TimeReading(str(zone), epoch, unit, written, "zone" in table)
 
 
 def _read_label(table: dict[str, Any]) -> LabelReading:
@@ -290,16 +312,20 @@ def _read_label(table: dict[str, Any]) -> LabelReading:
     if level not in ("payment", "account"):
         raise BadSpec(f'must be "payment" or "account"; got {level!r}.', field="label.level")
 
-    def values(key: str, default: list[object]) -> tuple[str, ...]:
-        return tuple(str(v) for v in table.get(key, default))
+    said = {
+        key: _values(table.get(key, default)) for key, default in (("fraud", [1]), ("genuine", [0]), ("unknown", []))
+    }
+    every = [v for values in said.values() for v in values]
+    twice = [v for v in every if every.count(v) > 1]
+    if twice:
+        raise BadSpec(f"each value must mean one thing; {twice[0]!r} stands twice.", field="label")
+    return LabelReading(level, **said, known_after=_span(table, "known_after", "0s", "label"))
 
-    return LabelReading(
-        level,
-        values("fraud", [1]),
-        values("genuine", [0]),
-        values("unknown", []),
-        parse_span(str(table.get("known_after", "0s"))),
-    )
+
+def _values(value: Any) -> tuple[str, ...]:
+    """Values of the label column as the texts they are read as: 1 and 1.0 are ``1``."""
+    values = value if isinstance(value, list) else [value]
+    return tuple(str(int(v)) if isinstance(v, float) and v.is_integer() else str(v) for v in values)
 
 
 def _read_join(table: Any) -> Join:
@@ -310,7 +336,7 @@ def _read_join(table: Any) -> Join:
 
 
 def _read_stages(
-    tables: Any, columns: dict[str, str], numbers: dict[str, str], keys: dict[str, str]
+    tables: list[Any], columns: dict[str, str], numbers: dict[str, str], keys: dict[str, str]
 ) -> tuple[Stage, ...]:
     entities = {e for e in (*ENTITIES, "social_event") if e in columns} | set(keys)
     plain = {"amount", *CALENDAR, *numbers, *(n for n in NUMBERS if n in columns)}
@@ -319,22 +345,26 @@ def _read_stages(
     for table in tables:
         _only(table, {"name", "columns", "features"}, "[[stage]]")
         stage_name = str(table.get("name", f"stage {len(stages) + 1}"))
-        raw = tuple(str(c) for c in table.get("columns", []))
+        raw = _texts(table, "columns")
         for column in raw:
+            if any(column in stage.columns for stage in stages) or raw.count(column) > 1:
+                raise BadSpec(
+                    f"the column {column!r} must belong to one stage; it is there twice.", field="stage.columns"
+                )
             if column not in plain | entities:
                 raise BadSpec(
                     f"stage {stage_name!r} names the column {column!r}, which [columns] does not have.",
                     field="stage.columns",
-                    hint=f"Known: {', '.join(sorted(plain | entities))}.",
+                    hint=did_you_mean(column, sorted(plain | entities)),
                 )
-        features = tuple(f for line in table.get("features", []) for f in parse_feature(str(line)))
+        features = tuple(f for line in _texts(table, "features") for f in parse_feature(line))
         for feature in features:
             _check_feature(feature, entities, plain, set(named))
-            if feature.name in named:
+            if feature.name in named or feature.name in plain | entities:
                 raise BadSpec(
-                    f"the feature {feature.name!r} is there twice.",
+                    f"the name {feature.name!r} of `{feature.line}` is taken.",
                     field="features",
-                    hint="Name one: `x = ...`.",
+                    hint="Give it another: `x = ...`.",
                 )
             named[feature.name] = stage_name
         stages.append(Stage(stage_name, raw, features))
@@ -348,7 +378,7 @@ def _check_feature(feature: Feature, entities: set[str], plain: set[str], named:
             raise BadSpec(
                 f"`{feature.line}` groups by {entity!r}, which [columns] does not have.",
                 field="features",
-                hint=f"Known: {', '.join(sorted(entities))}.",
+                hint=did_you_mean(entity, sorted(entities)),
             )
     counted = set(ACCOUNT_EVENTS) | {"fraud"}
     allowed = {
@@ -365,13 +395,14 @@ def _check_feature(feature: Feature, entities: set[str], plain: set[str], named:
         raise BadSpec(
             f"`{feature.line}`: {feature.statistic} cannot be taken of {feature.column!r}.",
             field="features",
-            hint=f"Possible here: {', '.join(sorted(allowed))}.",
+            hint=did_you_mean(feature.column, sorted(allowed)),
         )
     for condition in feature.where:
         if condition.name not in plain | named:
             raise BadSpec(
                 f"`{feature.line}` asks for {condition.name!r}, which is neither a number nor a feature named above.",
                 field="features",
+                hint=did_you_mean(condition.name, sorted(plain | named)),
             )
 
 
@@ -382,11 +413,28 @@ def _table(tables: Mapping[str, Any], key: str) -> dict[str, Any]:
     return dict(value)
 
 
+def _tables(tables: Mapping[str, Any], key: str) -> list[Any]:
+    value = tables.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(v, dict) for v in value):
+        raise BadSpec(f"must be a list of tables, each written as [[{key}]]; got {value!r}.", field=key)
+    return value
+
+
+def _texts(table: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    value = table.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+        raise BadSpec(f"must be a list of texts; got {value!r}.", field=f"stage.{key}")
+    return tuple(value)
+
+
+def _span(table: Mapping[str, Any], key: str, default: str, where: str) -> timedelta:
+    try:
+        return parse_span(str(table.get(key, default)))
+    except BadSpec as error:
+        raise BadSpec(error.message, field=f"{where}.{key}", hint=error.hint) from error
+
+
 def _only(table: Mapping[str, Any], known: set[str], where: str) -> None:
     unknown = sorted(set(table) - known)
     if unknown:
-        raise BadSpec(f"{where} has no key {unknown[0]!r}.", hint=f"Known keys: {', '.join(sorted(known))}.")
-
-
-def _known() -> str:
-    return f"Ready ones: {', '.join(ready()) or 'none'}."
+        raise BadSpec(f"{where} has no key {unknown[0]!r}.", hint=did_you_mean(unknown[0], sorted(known)))

@@ -1,7 +1,7 @@
 """Files become labelled examples: payments and account events in order of time, with what was known of them and when.
 
-It reads by a spec, says in words what is wrong with which row, and splits by time or by entity. It knows no feature, no
-model and no database.
+It reads by a spec, says in words what is wrong with which row, splits by time or by entity, and makes a world of its own
+where there is no file yet. It knows no feature, no model and no database.
 """
 
 from tocsin.data.split import split_by_entity, split_by_time, walk_forward

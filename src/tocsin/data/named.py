@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,7 +10,7 @@ import pyarrow.compute as pc
 from tocsin.data.columns import as_texts
 from tocsin.data.files import read_rows
 from tocsin.data.problems import Findings
-from tocsin.errors import BadInput
+from tocsin.errors import BadInput, did_you_mean
 from tocsin.spec import Join, Spec
 
 _MAY_BE_ABSENT = ("label", "known_at", "weight")
@@ -83,13 +82,3 @@ def places_of(table: pa.Table, spec: Spec, file: str, found: Findings, *, only_e
     if unread:
         found.notes.append(f"the spec does not read: {', '.join(unread)}.")
     return columns
-
-
-def did_you_mean(name: str, names: list[str]) -> str:
-    """The nearest names, or all of them."""
-    by_lower = {n.lower(): n for n in names}
-    close = [by_lower[n] for n in get_close_matches(name.lower(), list(by_lower), n=3, cutoff=0.6)]
-    if close:
-        return f"Did you mean {' or '.join(repr(c) for c in close)}?"
-    shown = ", ".join(names[:30]) + (", ..." if len(names) > 30 else "")
-    return f"It has: {shown}."
