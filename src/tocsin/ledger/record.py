@@ -7,7 +7,8 @@ much a row, and this is the path every payment takes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import msgspec
@@ -95,14 +96,15 @@ class KeptPayment(NamedTuple):
     answer: bytes
 
 
-class Rows(NamedTuple):
+@dataclass(slots=True)
+class Rows:
     """Everything one batch adds to the ledger."""
 
-    transactions: Sequence[TransactionRow] = ()
-    decisions: Sequence[DecisionRow] = ()
-    alerts: Sequence[AlertRow] = ()
-    events: Sequence[EventRow] = ()
-    labels: Sequence[LabelRow] = ()
+    transactions: list[TransactionRow] = field(default_factory=list)
+    decisions: list[DecisionRow] = field(default_factory=list)
+    alerts: list[AlertRow] = field(default_factory=list)
+    events: list[EventRow] = field(default_factory=list)
+    labels: list[LabelRow] = field(default_factory=list)
 
 
 class Recorder:
@@ -116,11 +118,11 @@ class Recorder:
         self._inserts = [
             (place, self._compile(sa.insert(table).values(dict.fromkeys(shape._fields)), shape._fields))
             for place, table, shape in (
-                (0, transactions, TransactionRow),
-                (1, decisions, DecisionRow),
-                (2, alerts, AlertRow),
-                (3, account_events, EventRow),
-                (4, labels, LabelRow),
+                ("transactions", transactions, TransactionRow),
+                ("decisions", decisions, DecisionRow),
+                ("alerts", alerts, AlertRow),
+                ("events", account_events, EventRow),
+                ("labels", labels, LabelRow),
             )
         ]
         self._accounts = self._compile(
@@ -173,8 +175,8 @@ class Recorder:
         """Write everything of one batch; accounts first, if they are new (:meth:`add_accounts`)."""
         cursor = _cursor(connection)
         for place, statement in self._inserts:
-            if rows[place]:
-                cursor.executemany(statement, rows[place])
+            if new := getattr(rows, place):
+                cursor.executemany(statement, new)
 
     def _ask(self, connection: sa.Connection, statement: str, values: list[Any]) -> list[Any]:
         if not values:

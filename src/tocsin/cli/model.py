@@ -1,0 +1,77 @@
+"""``tocsin model``: which model decides."""
+
+from __future__ import annotations
+
+import getpass
+from pathlib import Path
+
+import click
+
+from tocsin.app import open_ledger, read_settings
+from tocsin.artifact import load
+from tocsin.errors import BadInput
+from tocsin.ledger import models, now
+
+_data = click.option("--data", "folder", type=click.Path(path_type=Path), help="The data folder [tocsin-data].")
+
+
+@click.group()
+def command() -> None:
+    """Activate a model, roll back, list. A running service takes it over within seconds, without a pause.
+
+    \b
+    Example:
+        tocsin model activate models/world-2
+        tocsin model rollback
+    """
+
+
+@command.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@_data
+def activate(path: Path, folder: Path | None) -> None:
+    """Put the model in directory PATH in force."""
+    settings = read_settings(folder=folder)
+    model = load(path)
+    if not settings.rates and model.spec.currency != settings.currency:
+        raise BadInput(
+            f"the model's base currency must be the ledger's, {settings.currency}; it is {model.spec.currency}.",
+            field="currency",
+        )
+    ledger = open_ledger(settings)
+    with ledger.write() as connection:
+        done = models.activate(
+            connection,
+            version=model.version,
+            path=str(path.resolve()),
+            fingerprint=model.version,
+            actor=getpass.getuser(),
+            at=now(),
+        )
+    ledger.close()
+    click.echo(f"{done.version} is in force.")
+
+
+@command.command()
+@_data
+def rollback(folder: Path | None) -> None:
+    """Put the model before the one in force in force again."""
+    ledger = open_ledger(read_settings(folder=folder))
+    with ledger.write() as connection:
+        done = models.roll_back(connection, actor=getpass.getuser(), at=now())
+    ledger.close()
+    click.echo(f"{done.version} is in force again.")
+
+
+@command.command("list")
+@_data
+def list_(folder: Path | None) -> None:
+    """Every activation, newest first; the first is in force."""
+    ledger = open_ledger(read_settings(folder=folder))
+    with ledger.read() as connection:
+        past = models.history(connection)
+    ledger.close()
+    for one in past:
+        click.echo(f"{one.at:%Y-%m-%d %H:%M}  {one.version}  {one.actor}  {one.path}")
+    if not past:
+        click.echo("No model was ever in force; `tocsin model activate PATH` puts one in force.")

@@ -1,0 +1,288 @@
+"""The live service put together: memory, model, scoring thread, explainer, and what watches them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import sqlalchemy as sa
+
+from tocsin import artifact
+from tocsin.artifact import Artifact
+from tocsin.errors import BadInput, NotFound, NotReady, TocsinError
+from tocsin.ledger import Ledger
+from tocsin.ledger.models import Activation, current, path_of
+from tocsin.ledger.store import Clock
+from tocsin.ledger.tables import blocks, freezes
+from tocsin.live.access import Access
+from tocsin.live.cards import Cards
+from tocsin.live.door import Door
+from tocsin.live.explain import Explainer
+from tocsin.live.limits import Limits
+from tocsin.live.memory import Memory
+from tocsin.live.metrics import Metrics
+from tocsin.live.scorer import STEPS, Scorer
+from tocsin.live.waiting import Waiting
+from tocsin.money import Rates
+from tocsin.schema import Transaction
+
+log = logging.getLogger("tocsin.live")
+WATCH_EVERY_S = 1.0
+
+
+class Service:
+    """Answers payments from one ledger with the model in force.
+
+    Parameters
+    ----------
+    folder : where the memory's snapshots live.
+    rates : the base currency and what leads to it; a model of another base currency is refused.
+    load : reads a model from its directory.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        folder: Path,
+        *,
+        cards: Cards,
+        rates: Rates,
+        limits: Limits,
+        clock: Clock,
+        load: Callable[[str], Artifact] = artifact.load,
+    ) -> None:
+        self.ledger = ledger
+        self.limits = limits
+        self.clock = clock
+        self.door = Door(cards, rates, None, clock=clock, ahead=limits.ahead)
+        self.access = Access(ledger, limits)
+        self.metrics = Metrics(self)
+        self.waiting: Waiting | None = None
+        self.problem: str | None = "starting"
+        self._scorer: Scorer | None = None
+        self._folder = folder
+        self._rates = rates
+        self._load_model = load
+        self._models: dict[str, Artifact] = {}
+        self._activation: Activation | None = None
+        self._refused: int | None = None
+        self._stopped: frozenset[tuple[str, str]] = frozenset()
+        self._explainer: Explainer | None = None
+        self._ending = threading.Event()
+        self._looked = threading.Event()  # the first look at what is in force has ended, well or not
+        self._starter: threading.Thread | None = None
+        self._snapshot_at = 0.0
+
+    def start(self, *, wait: bool = False) -> None:
+        """Begin in a thread of its own: load the model, restore the memory, open. With ``wait``, until that is done."""
+        self._starter = threading.Thread(target=self._start, name="tocsin-watch", daemon=True)
+        self._starter.start()
+        while wait and self._scorer is None and not self._looked.wait(0.01):
+            pass
+
+    def stop(self) -> None:
+        """Answer who waits, write a snapshot, end every thread."""
+        self._ending.set()
+        if self._starter:
+            self._starter.join()
+        self.problem = "stopping"
+        if self._explainer:
+            self._explainer.stop()
+        if self.waiting and self._scorer:
+            saving = self.waiting.do(self._scorer.memory.save)
+            self.waiting.stop()
+            if saving:
+                saving.join()
+
+    @property
+    def scorer(self) -> Scorer:
+        """The scorer. Raises ``NotReady`` while there is none."""
+        if self._scorer is None or self.problem is not None:
+            raise NotReady(f"the service is not ready: {self.problem}.", hint="GET /ready says when it is.")
+        return self._scorer
+
+    def room(self) -> Waiting:
+        """Where requests wait. Raises ``NotReady`` while nobody is there to decide."""
+        if self.waiting is None or self.problem is not None:
+            raise NotReady(f"the service is not ready: {self.problem}.", hint="GET /ready says when it is.")
+        return self.waiting
+
+    def is_stopped(self, payment: Transaction) -> bool:
+        """Whether a freeze or block was known a second ago; only for what is said at a deadline, the write asks anew."""
+        return (payment.account, "out") in self._stopped or (payment.payee or "", "in") in self._stopped
+
+    def model_of(self, version: str) -> Artifact:
+        """The model of a version, read again from where it was if need be.
+
+        Raises
+        ------
+        NotFound : it was never in force here, or its directory has another model now.
+        """
+        model = self._models.get(version)
+        if model is None:
+            with self.ledger.read() as connection:
+                path = path_of(connection, version)
+            if path is None:
+                raise NotFound(f"no model {version} was ever in force here.")
+            model = self._load_model(path)
+            if model.version != version:
+                raise NotFound(f"{path} holds {model.version} now, not {version}.")
+            self._models[version] = model
+        return model
+
+    def state(self) -> dict[str, Any]:
+        """The memory's number, fingerprint and size, between two batches."""
+        scorer, room = self.scorer, self.room()
+
+        def look() -> dict[str, Any]:
+            kernel = scorer.memory.kernel
+            return {
+                "number": scorer.memory.last_number,
+                "fingerprint": kernel.fingerprint(),
+                "bytes": kernel.bytes_used,
+                "late": kernel.late,
+                "model": scorer.model.version,
+            }
+
+        found: dict[str, Any] = room.do(look, timeout=30)
+        return found
+
+    def gauges(self) -> dict[str, float]:
+        """For the metrics."""
+        out = {"ready": float(self.problem is None), "waiting": float(self.waiting.size if self.waiting else 0)}
+        if self._scorer:
+            kernel = self._scorer.memory.kernel
+            out |= {"memory_bytes": float(kernel.bytes_used), "memory_number": float(self._scorer.memory.last_number)}
+        return out
+
+    def totals(self) -> dict[str, float]:
+        """For the metrics."""
+        if self._scorer is None or self.waiting is None:
+            return {}
+        late = float(self._scorer.memory.kernel.late)
+        return {"alerts": float(self._scorer.alerts), "batches": float(self.waiting.batches), "late_events": late}
+
+    def actions(self) -> dict[tuple[str, str], int]:
+        """For the metrics."""
+        return dict(self._scorer.actions) if self._scorer else {}
+
+    def seconds(self) -> dict[str, float]:
+        """For the metrics."""
+        return dict(self._scorer.seconds) if self._scorer else dict.fromkeys(STEPS, 0.0)
+
+    def _start(self) -> None:
+        """Until a model is in force there is nothing to do but to look for one; then watch."""
+        while not self._ending.is_set():
+            try:
+                self._watch()
+            except TocsinError as error:
+                log.error("%s", error)
+                if self._scorer is None:
+                    self.problem = "the model in force cannot be used; the log says why"
+            except Exception:
+                log.exception("watching failed; it goes on")
+            self._looked.set()
+            self._ending.wait(WATCH_EVERY_S)
+
+    def _watch(self) -> None:
+        """Once a second: keys, what stands against accounts, the model in force, the snapshot, forgotten alerts."""
+        self.access.refresh()
+        self._read_stopped()
+        with self.ledger.read() as connection:
+            wanted = current(connection)
+        if wanted is None:
+            self.problem = "no model is in force; `tocsin model activate PATH` puts one in force"
+            return
+        if self._scorer is None:
+            self._open(wanted)
+        elif self._activation and wanted.id not in (self._activation.id, self._refused):
+            self._switch(wanted)
+        elif monotonic() - self._snapshot_at > self.limits.snapshot_every.total_seconds():
+            self._save()
+        if self._explainer:
+            self._explainer.ring()
+
+    def _open(self, wanted: Activation) -> None:
+        """The first model: restore the memory and open."""
+        model = self._load(wanted)
+        memory = Memory(self.ledger, model.spec, model.plan, self._folder)
+        memory.restore(self._say_progress)
+        self._scorer = Scorer(self.ledger, memory, model, clock=self.clock, due_in=self.limits.due_in)
+        self.door.expect(model.spec)
+        self.waiting = Waiting(self._scorer, most_waiting=self.limits.most_waiting)
+        self.waiting.start()
+        self._activation, self._snapshot_at = wanted, monotonic()
+        self._explainer = Explainer(self.ledger, self.model_of, self._between)
+        self._explainer.start()
+        self.problem = None
+        log.info("ready with %s at number %d", model.version, memory.last_number)
+
+    def _switch(self, wanted: Activation) -> None:
+        """Another model without a pause: its memory, if it needs another, is rebuilt beside the one in use."""
+        scorer, room = self.scorer, self.room()
+        try:
+            model = self._load(wanted)
+        except TocsinError as error:
+            self._refused = wanted.id
+            log.error(
+                "the model %s is not taken over, %s stays in force: %s", wanted.version, scorer.model.version, error
+            )
+            return
+        memory = scorer.memory
+        if model.plan.fingerprint != memory.plan.fingerprint:
+            memory = Memory(self.ledger, model.spec, model.plan, self._folder)
+            memory.restore(self._say_progress)  # what comes meanwhile is caught up within the next write
+
+        def switch() -> None:
+            scorer.model, scorer.memory = model, memory
+
+        room.do(switch)
+        self.door.expect(model.spec)
+        self._activation, self._refused = wanted, None
+        log.info("switched to %s", model.version)
+
+    def _load(self, wanted: Activation) -> Artifact:
+        model = self._load_model(wanted.path)
+        if model.version != wanted.version:
+            raise BadInput(
+                f"the directory must hold the model that was activated, {wanted.version}; it holds {model.version}.",
+                field=wanted.path,
+                hint="Activate it again if that is wanted.",
+            )
+        if model.spec.currency != self._rates.base:
+            raise BadInput(
+                f"the model's base currency must be the ledger's, {self._rates.base}; it is {model.spec.currency}.",
+                field="currency",
+                hint="Name a rates file with that base in the setting `rates`.",
+            )
+        self._models[model.version] = model
+        return model
+
+    def _read_stopped(self) -> None:
+        with self.ledger.read() as connection:
+            rows = [
+                row
+                for table in (freezes, blocks)
+                for row in connection.execute(
+                    sa.select(table.c.account, table.c.direction).where(table.c.status == "active")
+                )
+            ]
+        self._stopped = frozenset(
+            (account, way) for account, direction in rows for way in ("in", "out") if direction in (way, "both")
+        )
+
+    def _save(self) -> None:
+        self._snapshot_at = monotonic()
+        self.room().do(self.scorer.memory.save)
+
+    def _between(self, work: Callable[[], Any]) -> Any:
+        assert self.waiting is not None
+        return self.waiting.do(work)
+
+    def _say_progress(self, done: int, of: int) -> None:
+        self.problem = f"replaying the ledger, {done:,} of {of:,}" if self._scorer is None else self.problem
+        log.info("replaying the ledger, %d of %d", done, of)
