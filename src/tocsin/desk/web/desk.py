@@ -1,0 +1,104 @@
+"""What the pages stand on: the ledger, the clock, and how money and times are written here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import cached_property
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import jinja2
+import msgspec
+
+from tocsin.desk.web import words
+from tocsin.ledger import Ledger, now
+from tocsin.schema import Score, exponent_of
+
+HERE = Path(__file__).parent
+STATIC = HERE / "static"
+
+
+class Desk:
+    """The analysts' desk on one ledger.
+
+    Parameters
+    ----------
+    ledger : where everything is.
+    clock : what time it is; tests bring their own.
+    currency : the base currency, in which money at stake is said.
+    zone : the IANA time zone in which times are shown (they are kept in UTC).
+    secure_cookies : whether the browser may send the session over https only; false for a machine of one's own.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        *,
+        clock: Callable[[], datetime] = now,
+        currency: str = "EUR",
+        zone: str = "UTC",
+        secure_cookies: bool = True,
+    ) -> None:
+        exponent_of(currency)
+        self.ledger = ledger
+        self.clock = clock
+        self.currency = currency
+        self.zone = ZoneInfo(zone)
+        self.secure_cookies = secure_cookies
+
+    def render(self, template: str, at: datetime, context: Mapping[str, Any]) -> str:
+        """A page in words; ``at`` is the moment all its relative times are measured from."""
+        return self._pages.get_template(template).render(
+            **context,
+            due=lambda when: words.due(when, at),
+            clock=lambda when: words.clock(when, at, self.zone),
+            ago=lambda when: words.span((at - when).total_seconds()),
+        )
+
+    @cached_property
+    def _pages(self) -> jinja2.Environment:
+        pages = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(HERE / "templates"),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        pages.globals.update(
+            static=_addresses().__getitem__,
+            bars=lambda score: words.bars(score.base, score.stages),
+            base_currency=self.currency,
+            count=words.count,
+        )
+        pages.filters.update(
+            money=words.money,
+            about=lambda minor: words.about(minor, self.currency),
+            exact=lambda at: words.exact(at, self.zone),
+            iso=words.iso,
+            span=words.span,
+            odds=words.odds,
+        )
+        return pages
+
+
+def _addresses() -> dict[str, str]:
+    """Each static file's address, with a piece of its fingerprint, so that a new version is never an old one cached."""
+    files = (path for path in STATIC.rglob("*") if path.is_file())
+    return {
+        (name := path.relative_to(STATIC).as_posix()): (
+            f"/static/{name}?{blake2b(path.read_bytes(), digest_size=4).hexdigest()}"
+        )
+        for path in files
+    }
+
+
+def score_in(body: bytes | None) -> Score | None:
+    """The score inside a decision's body; ``None`` when the payment was not scored."""
+    return msgspec.json.decode(body, type=_Scored).score if body else None
+
+
+class _Scored(msgspec.Struct):
+    score: Score | None = None
