@@ -1,0 +1,57 @@
+"""The isolation forest as it is shipped: an ONNX graph and the values that stand in for missing ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tocsin.artifact.card import AnomalyCard
+from tocsin.errors import Damaged
+
+ANOMALY = "anomaly.onnx"
+NAME = "anomaly"
+"""What the score is called where it is a feature."""
+
+
+class AnomalyScorer:
+    """How unlike all others a row is, without labels.
+
+    Parameters
+    ----------
+    graph : the ONNX file or its bytes; one input ``rows`` float32[n, columns], an output ``scores`` float32[n, 1].
+    card : which columns it reads and what stands in for a missing value.
+    """
+
+    def __init__(self, graph: Path | bytes, card: AnomalyCard) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            self._session: Any = onnxruntime.InferenceSession(
+                graph if isinstance(graph, bytes) else str(graph), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # ONNX Runtime has a class of its own for each way to fail
+            raise Damaged(f"ONNX Runtime cannot read {ANOMALY}: {error}.", field=ANOMALY) from error
+        self._columns = np.array(card.columns, dtype=np.int64)
+        self._fill = np.array(card.fill, dtype=np.float64)
+
+    def __call__(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """float64[n] in [0, 1], higher is more unlike the others; 0.5 is the mean depth of a random tree."""
+        if not len(matrix):
+            return np.zeros(0)
+        rows = ready(matrix, self._columns, self._fill)
+        (scores,) = self._session.run(["scores"], {"rows": rows})
+        return np.asarray(np.clip(scores.astype(np.float64).ravel(), 0.0, 1.0))
+
+
+def ready(matrix: NDArray[np.float64], columns: NDArray[np.int64], fill: NDArray[np.float64]) -> NDArray[np.float32]:
+    """float32[n, len(columns)]: the columns a forest reads, missing values filled, within what float32 holds."""
+    chosen = matrix[:, columns]
+    limit = float(np.finfo(np.float32).max) / 4
+    filled: NDArray[np.float32] = np.clip(np.where(np.isnan(chosen), fill, chosen), -limit, limit).astype(np.float32)
+    return filled

@@ -1,0 +1,121 @@
+"""The card of a model: what it is, what it learned from, how well it did, and the fingerprint of every file."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from tocsin.errors import BadInput, Damaged
+from tocsin.measure.calibration import Calibration
+from tocsin.measure.policy import Policy
+
+FORMAT = 1
+CARD = "model.json"
+
+
+class StageCard(msgspec.Struct, frozen=True, kw_only=True):
+    """One exit: its name, how many columns and trees (from the first) it uses, and its calibration."""
+
+    name: str
+    columns: int
+    trees: int
+    calibration: Calibration
+
+
+class LearnedFrom(msgspec.Struct, frozen=True, kw_only=True):
+    """What the model saw. Times are ISO 8601 in UTC."""
+
+    data: str
+    rows: int
+    frauds: int
+    fraud_rate: float
+    first: str
+    last: str
+    trees_rows: int
+    calibration_rows: int
+    calibration_frauds: int
+    refitted: bool
+
+
+class Card(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything about a model that is not in its other files.
+
+    ``base`` is the log-odds of fraud among the payments it was calibrated on; the shares of the stages start there.
+    ``measured`` holds what was measured on payments the model never saw. ``files`` maps each file to its SHA-256.
+    ``version`` is the name and the hash of all of this.
+    """
+
+    name: str
+    way: Literal["trees", "anomaly"]
+    inputs: tuple[str, ...]
+    plan: str
+    stages: tuple[StageCard, ...]
+    base: float
+    policy: Policy
+    learned: LearnedFrom
+    measured: dict[str, float] = {}
+    settings: dict[str, float | int | str | bool | None] = {}
+    libraries: dict[str, str] = {}
+    anomaly: AnomalyCard | None = None
+    files: dict[str, str] = {}
+    format: int = FORMAT
+    version: str = ""
+
+
+class AnomalyCard(msgspec.Struct, frozen=True, kw_only=True):
+    """How rows are made ready for the isolation forest: which columns, and what stands in for a missing value."""
+
+    columns: tuple[int, ...]
+    fill: tuple[float, ...]
+
+
+def sealed(card: Card) -> Card:
+    """The card with its version: the name and the first 12 hex digits of the hash of everything else in it."""
+    bare = msgspec.structs.replace(card, version="")
+    digest = hashlib.sha256(msgspec.json.encode(bare, order="deterministic")).hexdigest()
+    return msgspec.structs.replace(card, version=f"{card.name}-{digest[:12]}")
+
+
+def written(card: Card) -> bytes:
+    """The card as its file holds it: keys in order, so that one card has one writing."""
+    return msgspec.json.format(msgspec.json.encode(card, order="deterministic"), indent=2)
+
+
+def sha256(path: Path) -> str:
+    """The fingerprint of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_card(folder: Path) -> Card:
+    """Read and check a card and every file it names.
+
+    Raises
+    ------
+    Damaged : names the file that is missing or differs from its fingerprint.
+    """
+    path = folder / CARD
+    try:
+        content = path.read_bytes()
+        card = msgspec.json.decode(content, type=Card)
+    except OSError as error:
+        raise Damaged(
+            f"a model must be a directory with {CARD}; {folder} has none that can be read.",
+            hint="Make one with `tocsin learn`.",
+        ) from error
+    except (msgspec.DecodeError, BadInput) as error:
+        raise Damaged(f"{path} is not a model's card: {error}.", field=CARD) from error
+    if card.format != FORMAT:
+        raise Damaged(f"{path} must have format {FORMAT}; got {card.format}.", hint="Learn it again, or upgrade.")
+    if sealed(card).version != card.version or written(card) != content:
+        raise Damaged(f"{path} was changed after it was written: its version does not fit.", field=CARD)
+    for name, expected in card.files.items():
+        file = folder / name
+        if Path(name).name != name or not file.is_file():
+            raise Damaged(f"the model in {folder} must have the file {name}; it is missing.", field=name)
+        if sha256(file) != expected:
+            raise Damaged(f"{file} differs from its fingerprint in {CARD}.", field=name, hint="Copy the model again.")
+    return card

@@ -1,0 +1,93 @@
+"""Writing a model: all of its directory or nothing of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from tocsin.artifact.card import CARD, Card, sealed, sha256, written
+from tocsin.errors import BadInput
+
+
+def write(
+    folder: str | Path, card: Card, files: dict[str, bytes], *, also: Callable[[Path], None] | None = None
+) -> Card:
+    """Write a model as a directory, atomically, and return its card with fingerprints and version.
+
+    Everything is written and flushed beside the place first and moved there in one step; a model already there is
+    replaced whole. Interrupted at any moment, there is the old model, the new one, or none; never half of one.
+
+    Parameters
+    ----------
+    files : name -> content; each gets its fingerprint in the card.
+    also : called with the unfinished directory, to put files there that are no part of the model (the memory).
+
+    Raises
+    ------
+    BadInput : the place is taken by something that is no model.
+    """
+    path = Path(folder).absolute()
+    check_free(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    try:
+        draft.chmod(0o755)
+        for name, content in files.items():
+            (draft / name).write_bytes(content)
+        prints = {name: sha256(draft / name) for name in sorted(files)}
+        done = sealed(msgspec.structs.replace(card, files=prints))
+        (draft / CARD).write_bytes(written(done))
+        if also is not None:
+            also(draft)
+        for file in draft.iterdir():
+            _flush(file)
+        _flush(draft)
+        _put(draft, path)
+        _flush(path.parent)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    return done
+
+
+def check_free(path: Path) -> None:
+    """Refuse a place that holds something other than a model, before hours of learning.
+
+    Raises
+    ------
+    BadInput : it is a file, or a directory with other things in it.
+    """
+    if path.exists() and not path.is_dir():
+        raise BadInput(f"a model is a directory; {path} is a file.", field="--out")
+    if path.is_dir() and any(path.iterdir()) and not (path / CARD).is_file():
+        raise BadInput(
+            f"{path} is not empty and holds no model; it is left alone.", field="--out", hint="Name another directory."
+        )
+
+
+def _put(draft: Path, path: Path) -> None:
+    if not path.exists():
+        draft.rename(path)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{path.name}-old-", dir=path.parent))
+    path.rename(old / path.name)
+    try:
+        draft.rename(path)
+    except OSError:
+        (old / path.name).rename(path)
+        raise
+    finally:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,90 @@
+"""Why a payment got its score: the features that raised it most, and one sentence in the customer's terms.
+
+Computed after the answer, for alerts only. Shares are log-odds and add up (``Artifact.shares``); what is said here is a
+choice of the strongest, and never claims to be all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tocsin.artifact.words import Fragment, fragment
+from tocsin.features import Plan
+from tocsin.schema import Reason
+from tocsin.spec import Spec
+
+
+def reasons_of(
+    spec: Spec,
+    plan: Plan,
+    inputs: Sequence[str],
+    stages: Sequence[str],
+    row: NDArray[np.float64],
+    share: NDArray[np.float64],
+    top: int,
+) -> tuple[Reason, ...]:
+    """The strongest reasons of one payment, each saying something else.
+
+    Parameters
+    ----------
+    row : float64[d], the values. share : float64[stages, d], each value's share of each stage in log-odds.
+    """
+    found: list[Reason] = []
+    said: set[str] = set()
+    order = np.argsort(-share, axis=None, kind="stable")
+    for place in order:
+        stage, column = divmod(int(place), share.shape[1])
+        delta = float(share[stage, column])
+        if delta <= 0 or len(found) == top:
+            break
+        name, value = inputs[column], float(row[column])
+        words = fragment(spec, name, value, _describe(plan, name))
+        if words.family in said:
+            continue
+        said.add(words.family)
+        known = None if np.isnan(value) else value
+        found.append(Reason(text=_capital(words.text), feature=name, stage=stages[stage], value=known, delta=delta))
+    return tuple(found)
+
+
+def why_of(spec: Spec, plan: Plan, reasons: Sequence[Reason]) -> str:
+    """One sentence: what is new first, then how much, then what else, then when."""
+    parts: dict[str, list[str]] = {"new": [], "much": [], "plain": [], "when": []}
+    for reason in reasons:
+        value = float("nan") if reason.value is None else reason.value
+        words = fragment(spec, reason.feature, value, _describe(plan, reason.feature))
+        parts[words.sort].append(_in_a_sentence(words))
+    if not any(parts.values()):
+        return "Nothing single stands out; many small things add up"
+    told = [" and ".join(parts[sort]) for sort in ("new", "much", "plain", "when") if parts[sort]]
+    return _capital(", ".join(told))
+
+
+def _in_a_sentence(words: Fragment) -> str:
+    """Shorter where a list of reasons says it in full: the account is the one whose alert it is."""
+    text = words.text
+    for long, short in (
+        (" never used before by this account", " never used"),
+        (" of this account", ""),
+        (" by this account", ""),
+        (" first seen with this account ", " first seen "),
+    ):
+        text = text.replace(long, short)
+    return (
+        text if words.sort != "new" or text.startswith("a ") or " first seen " in text else f"{_article(text)} {text}"
+    )
+
+
+def _article(text: str) -> str:
+    return "an" if text[0] in "aeiouI" else "a"
+
+
+def _describe(plan: Plan, name: str) -> str:
+    return plan.describe(name) if name in plan.names else name
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,156 @@
+"""``tocsin learn``: a model out of labelled transactions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table as Grid
+
+from tocsin import spec as specs
+from tocsin.artifact import Card, write
+from tocsin.artifact.folder import check_free
+from tocsin.data import read
+from tocsin.features import Kernel, compile_plan
+from tocsin.learn.boosting import BoostingSettings
+from tocsin.learn.quality import Quality
+from tocsin.learn.transactions import Learned, Recipe, features, learn
+from tocsin.measure.budget import parse_goal
+from tocsin.measure.policy import NEVER
+from tocsin.spec import Spec
+
+MEMORY = "memory.bin"
+"""The kernel's memory after the last event, beside the model: serving starts warm from it."""
+
+
+@click.command()
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option("--spec", "spec_name", required=True, help="A ready spec's name or a TOML file that describes DATA.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("model"), show_default=True, help="The model.")
+@click.option("--budget", default=None, help="Alerts the analysts can work through, such as 100/day (the default).")
+@click.option("--cost", type=float, default=None, help="Instead: what one alert costs to look at, in major units.")
+@click.option("--fpr", type=float, default=None, help="Instead: the share of genuine payments that may ring.")
+@click.option("--way", type=click.Choice(["trees", "anomaly"]), default="trees", show_default=True)
+@click.option(
+    "--anomaly", is_flag=True, help="Give the trees a label-free anomaly score, as a column of the last stage."
+)
+@click.option(
+    "--trees", default=BoostingSettings().trees, show_default=True, help="At most, in all stages; 500 at most."
+)
+@click.option("--leaves", default=BoostingSettings().leaves, show_default=True, help="Leaves a tree.")
+@click.option("--rate", default=BoostingSettings().rate, show_default=True, help="How much of each tree is taken.")
+@click.option("--seed", default=0, show_default=True, help="The same seed gives the same model, to the bit.")
+@click.option("--threads", default=1, show_default=True, help="For growing trees; more helps only on idle cores.")
+@click.option("--held-out", default=0.2, show_default=True, help="Share of the payments, the newest, to be judged by.")
+@click.option(
+    "--newest", default=0.2, show_default=True, help="Share of the rest, the newest, to stop and calibrate by."
+)
+@click.option(
+    "--refit/--no-refit", default=True, show_default=True, help="Grow the chosen trees again on all but the held-out."
+)
+@click.option("--name", default="", help="The model's name; by default the spec's.")
+@click.option("--bad-rows", type=click.Path(path_type=Path), default=None, help="Where rows that cannot be used go.")
+def command(
+    data: Path,
+    spec_name: str,
+    out: Path,
+    budget: str | None,
+    cost: float | None,
+    fpr: float | None,
+    way: str,
+    anomaly: bool,
+    trees: int,
+    leaves: int,
+    rate: float,
+    seed: int,
+    threads: int,
+    held_out: float,
+    newest: float,
+    refit: bool,
+    name: str,
+    bad_rows: Path | None,
+) -> None:
+    """Learn a model from labelled transactions, in order of time.
+
+    The newest payments are held out and measured; before them the newest whose labels were known by then say when to
+    stop, how sure a score is and where the thresholds lie. Interrupted at any moment it leaves no half model.
+
+    \b
+    Example:
+      tocsin learn world/world.parquet --spec world --out model --budget 100/day
+      tocsin serve model
+    """
+    settings = BoostingSettings(trees=trees, leaves=leaves, rate=rate, seed=seed, threads=threads)
+    recipe = Recipe(parse_goal(budget, cost, fpr), settings, way, anomaly, held_out, newest, refit, name)
+    spec = specs.load(spec_name)
+    check_free(out.absolute())
+    learned, kernel, card = _learn(data, spec, recipe, out, bad_rows)
+    _summarise(Console(), learned, card, kernel, out, spec)
+
+
+def _learn(data: Path, spec: Spec, recipe: Recipe, out: Path, bad_rows: Path | None) -> tuple[Learned, Kernel, Card]:
+    """Read, compute features, learn, write; a bar says where it stands."""
+    columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("reading the file", total=1.0)
+
+        def told(what: str, share: float) -> None:
+            progress.update(task, description=what, completed=share)
+
+        table = read(data, spec, bad_rows=bad_rows)
+        plan = compile_plan(spec)
+        examples, kernel = features(table, plan, told)
+        learned = learn(examples, spec, plan, recipe, source=data.name, told=told)
+        told("writing the model", 1.0)
+        card = write(out, learned.card, learned.files, also=lambda folder: kernel.save(folder / MEMORY))
+    return learned, kernel, card
+
+
+def _summarise(console: Console, learned: Learned, card: Card, kernel: Kernel, out: Path, spec: Spec) -> None:
+    """In words and one table: what it learned from, how it did on what it never saw, and the next command."""
+    facts = card.learned
+    console.print(
+        f"Learned from {facts.trees_rows:,} of {facts.rows:,} payments, {facts.first[:10]} to {facts.last[:10]}; "
+        f"{facts.frauds:,} are known frauds ({facts.fraud_rate:.2%}).",
+        highlight=False,
+    )
+    if learned.quality is not None:
+        _say_quality(console, learned.quality, card)
+    else:
+        console.print("Nothing was held out with known labels, so nothing is said of how good it is.")
+    decline = "never" if card.policy.decline_at >= NEVER else f"from {card.policy.decline_at:.4f}"
+    console.print(
+        f"Policy: review from {card.policy.review_at:.4f}, decline by score {decline}; "
+        f"the memory holds {kernel.entities:,} entities in {kernel.bytes_used / 2**20:.1f} MB.",
+        highlight=False,
+    )
+    console.print(f"[bold]{card.version}[/bold] is written in {out}. Next: tocsin serve {out}", highlight=False)
+
+
+def _say_quality(console: Console, found: Quality, card: Card) -> None:
+    console.print(
+        f"On the newest {found.payments:,} payments ({found.days:.0f} days, {found.frauds:,} frauds), never looked at "
+        "while learning:",
+        highlight=False,
+    )
+    grid = Grid(box=None, pad_edge=False)
+    grid.add_column("after stage")
+    for title in ("trees", "AUC", "average precision", "frauds found at 1 % false alarms"):
+        grid.add_column(title, justify="right")
+    for stage in found.exits:
+        grid.add_row(
+            stage.stage,
+            str(stage.trees),
+            f"{stage.roc_auc:.3f}",
+            f"{stage.average_precision:.3f}",
+            f"{stage.recall_at_1_percent:.1%}",
+        )
+    console.print(grid, highlight=False)
+    console.print(
+        f"With its thresholds: {found.alerts_a_day:.0f} alerts a day, {found.precision:.0%} of them frauds, "
+        f"{found.recall:.0%} of the frauds and {found.caught:.0%} of their money; "
+        f"it expected {found.expected:.2%} fraud, and {found.rate:.2%} came.",
+        highlight=False,
+    )

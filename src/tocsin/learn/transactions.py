@@ -1,0 +1,319 @@
+"""From a table of payments to a model: what to learn from, what to choose by, what to be judged by, in order of time.
+
+    the past ............ | newest ......... | label delay | held out ........ |
+    trees are grown here    trees stopped      labels not    measured here,
+                            and calibrated,    yet known     never looked at
+                            thresholds set
+
+All of it is done as it would have been at the moment the held-out window begins: a label that became known later is
+unknown. With ``refit`` the trees are then grown once more, each stage as many as were chosen, on everything before that
+moment; calibration and thresholds stay those of the first trees, because the second have seen the window. So the
+held-out figures are those of the very trees that ship.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from tocsin.artifact import Artifact
+from tocsin.artifact.anomaly import ANOMALY, NAME, AnomalyScorer
+from tocsin.artifact.card import Card, LearnedFrom, StageCard
+from tocsin.artifact.model import SPEC, TREES, odds_of
+from tocsin.data import Table
+from tocsin.errors import BadInput
+from tocsin.features import Kernel, Plan
+from tocsin.learn.boosting import BoostingSettings, StagedTrees
+from tocsin.learn.contract import UNKNOWN, Examples
+from tocsin.learn.quality import Quality, quality
+from tocsin.learn.unsupervised import IsolationForest
+from tocsin.measure.budget import Goal, PerDay, Window, thresholds
+from tocsin.measure.calibration import Calibration, fit_calibration, logistic
+from tocsin.spec import Spec
+
+Told = Callable[[str, float], None]
+"""Called with what is being done, in words, and how far it is from 0 to 1."""
+
+
+def _silent(_what: str, _share: float) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What the owner chose.
+
+    Parameters
+    ----------
+    way : ``trees``, or ``anomaly`` for a model without labels.
+    anomaly : whether the trees also get the anomaly score, as a column of the last stage.
+    held_out, newest : share of the payments, the newest ones, to be judged by; of the rest, to stop and calibrate by.
+    refit : grow the trees once more on everything before the held-out window.
+    """
+
+    goal: Goal = field(default_factory=lambda: PerDay(100.0))
+    boosting: BoostingSettings = field(default_factory=BoostingSettings)
+    way: str = "trees"
+    anomaly: bool = False
+    held_out: float = 0.2
+    newest: float = 0.2
+    refit: bool = True
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Which payments do what: bool[n] each, and the moment the model is made (microseconds)."""
+
+    past: NDArray[np.bool_]
+    newest: NDArray[np.bool_]
+    held_out: NDArray[np.bool_]
+    begins: int
+    made: int
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A model that is not written yet: its card, the content of its files, and how it did on what was held out."""
+
+    card: Card
+    files: dict[str, bytes]
+    windows: Windows
+    quality: Quality | None = None
+
+
+def features(table: Table, plan: Plan, told: Told = _silent, *, chunk: int = 65_536) -> tuple[Examples, Kernel]:
+    """Every payment's features as live would have seen them, and the memory after the last event."""
+    spec = table.spec
+    kernel = Kernel(plan, ceiling_bytes=spec.memory_ceiling_mb * 2**20, idle_expiry=spec.idle_expiry)
+    stream = table.stream()
+    matrix = np.empty((len(table), len(plan.names)))
+    filled = 0
+    for first in range(0, len(stream), chunk):
+        rows = kernel.step(stream.take(slice(first, first + chunk)))
+        matrix[filled : filled + len(rows)] = rows
+        filled += len(rows)
+        told("reading the past event by event", min(1.0, (first + chunk) / len(stream)))
+    amount = table.amount / spec.minor_units
+    examples = Examples.of(
+        matrix, table.label, at=table.at, known_at=table.known_at, weight=table.weight, amount=amount
+    )
+    return examples, kernel
+
+
+def windows_of(examples: Examples, recipe: Recipe) -> Windows:
+    """Lay the windows: the newest payments are held out; before them, the newest whose labels had matured by then.
+
+    Raises
+    ------
+    BadInput : too few payments for three windows.
+    """
+    n = len(examples)
+    if n < 10:
+        raise BadInput(f"learning needs payments; got {n}.", field="data")
+    if not (0 <= recipe.held_out < 0.9 and 0 < recipe.newest < 0.9):
+        raise BadInput("shares of the held-out and the newest window must lie between 0 and 0.9.", field="--held-out")
+    at = examples.at
+    if recipe.held_out:
+        made = int(at[int(n * (1 - recipe.held_out))])
+    else:
+        known = examples.known_at[(examples.label != UNKNOWN) & (examples.known_at < _LATEST)]
+        made = max(int(at[-1]), int(known.max()) if len(known) else 0) + 1
+    then = examples.as_known_at(made)
+    mature = made - _label_delay(then)
+    before = np.flatnonzero((at < made) & (at <= mature) if recipe.held_out else at < made)
+    if not len(before):
+        raise BadInput(
+            "no payment is old enough for its label to be known when the held-out window begins.",
+            hint="Use a longer stretch of data, or a smaller --held-out.",
+        )
+    begins = int(at[before[int(len(before) * (1 - recipe.newest))]])
+    known_then = np.zeros(n, dtype=bool)
+    known_then[: len(then)] = then.label != UNKNOWN
+    newest = known_then & (at >= begins) & (at <= at[before[-1]])
+    return Windows(at < begins, newest, at >= made, begins, made)
+
+
+_LATEST = np.iinfo(np.int64).max // 2
+
+
+def _label_delay(then: Examples) -> int:
+    """How long nine frauds of ten took to become known, as far as could be told; at most a quarter of the span."""
+    frauds = then.label == 1
+    if not frauds.any():
+        return 0
+    delay = int(np.quantile(then.known_at[frauds] - then.at[frauds], 0.9))
+    return min(max(delay, 0), int(then.at[-1] - then.at[0]) // 4)
+
+
+def learn(
+    examples: Examples, spec: Spec, plan: Plan, recipe: Recipe, *, source: str = "", told: Told = _silent
+) -> Learned:
+    """Learn a model.
+
+    Raises
+    ------
+    BadInput : too few frauds or payments in a window; says which.
+    """
+    forest: IsolationForest | None = None
+    windows = windows_of(examples, recipe)
+    names = plan.names
+    if recipe.way == "anomaly" or recipe.anomaly:
+        told("learning what is usual", 0.0)
+        forest = IsolationForest(plan.categorical, seed=recipe.boosting.seed).fit(examples.take(windows.past))
+        column = forest.score(examples.matrix)
+        examples = Examples(
+            np.column_stack([examples.matrix, column]),
+            *(examples.label, examples.at, examples.known_at, examples.weight, examples.amount),
+        )
+        names = (*names, NAME)
+    if recipe.way == "anomaly":
+        return _anomaly_model(examples, spec, plan, recipe, windows, forest, names, source)
+    ends = (*plan.ends[:-1], len(names))
+    trees = StagedTrees(ends, plan.categorical, recipe.boosting)
+    newest = examples.as_known_at(windows.made).take(windows.newest[: int((examples.at < windows.made).sum())])
+    _check_frauds(newest, "the newest window, which trees are stopped and calibrated by,")
+    most = recipe.boosting.trees
+    trees.fit(
+        examples.as_known_at(windows.begins), newest, progress=lambda k: told("growing trees", min(1.0, k / most))
+    )
+    margins = trees.margins(newest.matrix)
+    calibrations = [_calibrated(margins[:, s], newest) for s in range(len(ends))]
+    policy = thresholds(recipe.goal, _window(newest, calibrations[-1](margins[:, -1])))
+    grown = examples.as_known_at(windows.begins)
+    if recipe.refit:
+        grown = examples.as_known_at(windows.made)
+        total = max(1, sum(trees.rounds_))
+        trees = StagedTrees(ends, plan.categorical, recipe.boosting).fit(
+            grown, rounds=trees.rounds_, progress=lambda k: told("growing them again on all that is known", k / total)
+        )
+    told("done", 1.0)
+    stages = tuple(
+        StageCard(name=name, columns=end, trees=int(count), calibration=calibration)
+        for name, end, count, calibration in zip(
+            plan.stage_names, ends, np.cumsum(trees.rounds_), calibrations, strict=True
+        )
+    )
+    card = _card(spec, plan, recipe, names, stages, newest, policy, examples, grown, source, forest)
+    files = {SPEC: spec.text.encode(), TREES: trees.text_.encode()}
+    if forest is not None:
+        files[ANOMALY] = forest.graph_
+    return _measured(Learned(card, files, windows), spec, plan, examples)
+
+
+def _measured(learned: Learned, spec: Spec, plan: Plan, examples: Examples) -> Learned:
+    """Score the held-out window with the model as it will be read back, and put the figures on its card."""
+    card, files = learned.card, learned.files
+    scorer = AnomalyScorer(files[ANOMALY], card.anomaly) if card.anomaly is not None else None
+    model = Artifact(card, spec, plan, files[TREES].decode() if TREES in files else None, scorer)
+    found = quality(model, examples.take(learned.windows.held_out)) if learned.windows.held_out.any() else None
+    facts = found.facts() if found is not None else {}
+    return replace(learned, card=msgspec.structs.replace(card, measured=facts), quality=found)
+
+
+def _anomaly_model(
+    examples: Examples,
+    spec: Spec,
+    plan: Plan,
+    recipe: Recipe,
+    windows: Windows,
+    forest: IsolationForest | None,
+    names: tuple[str, ...],
+    source: str,
+) -> Learned:
+    """One stage, one score, no label looked at but to say how often the highest scores were frauds."""
+    assert forest is not None
+    known = examples.as_known_at(windows.made)
+    newest = known.take(windows.newest[: len(known)])
+    if len(newest) < 10 or len(np.unique(newest.label)) < 2:
+        newest = known.take(known.at >= windows.begins)
+    margin = odds_of(newest.matrix[:, -1:])
+    labelled = min(int((newest.label == 1).sum()), int((newest.label == 0).sum())) >= 2
+    calibration = (
+        _calibrated(margin[:, 0], newest.known()) if labelled and len(newest.known()) == len(newest) else Calibration()
+    )
+    policy = thresholds(recipe.goal, _window(newest, calibration(margin[:, 0])))
+    stage = StageCard(name="anomaly", columns=len(names), trees=0, calibration=calibration)
+    card = _card(spec, plan, recipe, names, (stage,), newest, policy, examples, known, source, forest)
+    files = {SPEC: spec.text.encode(), ANOMALY: forest.graph_}
+    return _measured(Learned(card, files, windows), spec, plan, examples)
+
+
+def _calibrated(margin: NDArray[np.float64], newest: Examples) -> Calibration:
+    """Two slopes where there are frauds enough to tell them apart, else one."""
+    way = "beta" if int((newest.label == 1).sum()) >= 200 else "platt"
+    return fit_calibration(margin, newest.label, newest.weight, way=way)
+
+
+def _window(rows: Examples, logit: NDArray[np.float64]) -> Window:
+    value = np.array([logistic(z) for z in logit])
+    return Window(value, rows.label, rows.at, rows.amount, rows.weight)
+
+
+def _check_frauds(rows: Examples, what: str) -> None:
+    frauds, genuine = int((rows.label == 1).sum()), int((rows.label == 0).sum())
+    if min(frauds, genuine) < 10:
+        raise BadInput(
+            f"{what} must have at least 10 known frauds and 10 genuine payments; got {frauds} and {genuine}.",
+            hint="Use more data, a smaller --held-out, or --way anomaly, which needs no labels.",
+        )
+
+
+def _rate(rows: Examples) -> float:
+    known = rows.known()
+    if not len(known):
+        return 0.0
+    return float(np.average(known.label == 1, weights=known.weight))
+
+
+def _card(
+    spec: Spec,
+    plan: Plan,
+    recipe: Recipe,
+    names: tuple[str, ...],
+    stages: tuple[StageCard, ...],
+    newest: Examples,
+    policy: Any,
+    examples: Examples,
+    grown: Examples,
+    source: str,
+    forest: IsolationForest | None,
+) -> Card:
+    known = grown.known()
+    rate = _rate(newest) if recipe.way == "trees" or len(newest.known()) else 0.0
+    p = min(max(rate, 1e-6), 1 - 1e-6)
+    return Card(
+        name=recipe.name or spec.name,
+        way="anomaly" if recipe.way == "anomaly" else "trees",
+        inputs=names,
+        plan=plan.fingerprint,
+        stages=stages,
+        base=float(np.log(p) - np.log1p(-p)),
+        policy=policy,
+        learned=LearnedFrom(
+            data=source,
+            rows=len(examples),
+            frauds=int((examples.label == 1).sum()),
+            fraud_rate=_rate(examples),
+            first=_say(int(examples.at[0])),
+            last=_say(int(examples.at[-1])),
+            trees_rows=len(known),
+            calibration_rows=len(newest),
+            calibration_frauds=int((newest.label == 1).sum()),
+            refitted=recipe.refit,
+        ),
+        settings={**asdict(recipe.boosting), "anomaly": recipe.anomaly, "goal": str(recipe.goal)},
+        libraries={name: version(name) for name in ("lightgbm", "numba", "numpy", "onnxruntime", "scikit-learn")},
+        anomaly=forest.card_ if forest is not None else None,
+    )
+
+
+def _say(at: int) -> str:
+    return datetime.fromtimestamp(at / 1e6, UTC).isoformat(timespec="seconds")

@@ -1,0 +1,92 @@
+"""A model is written whole or not at all, and one changed byte anywhere is found and named."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from tocsin.artifact import load, write
+from tocsin.artifact.folder import check_free
+from tocsin.errors import BadInput, Damaged
+
+
+def files_of(made: Any) -> dict[str, bytes]:
+    return {name: (made.folder / name).read_bytes() for name in made.model.card.files}
+
+
+@pytest.mark.parametrize("name", ["model.json", "spec.toml", "trees.txt", "anomaly.onnx"])
+def test_one_changed_byte_is_found_and_named(with_anomaly: Any, tmp_path: Path, name: str) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(with_anomaly.folder, copy)
+    content = bytearray((copy / name).read_bytes())
+    spots = np.random.default_rng(0).integers(0, len(content), 25)
+    for spot in spots:
+        (copy / name).write_bytes(bytes(content[:spot]) + bytes([content[spot] ^ 1]) + bytes(content[spot + 1 :]))
+        with pytest.raises(Damaged, match=name.replace(".", r"\.")):
+            load(copy)
+    (copy / name).unlink()
+    with pytest.raises(Damaged, match=name.replace(".", r"\.")):
+        load(copy)
+
+
+def test_the_version_is_the_content(made: Any, tmp_path: Path) -> None:
+    again = write(tmp_path / "again", made.model.card, files_of(made))
+    assert again.version == made.model.version
+    assert again.version.startswith("small-")
+    other = msgspec.structs.replace(made.model.card, base=made.model.card.base + 1e-12)
+    assert write(tmp_path / "other", other, files_of(made)).version != made.model.version
+
+
+def test_a_model_is_replaced_whole(made: Any, with_anomaly: Any, tmp_path: Path) -> None:
+    place = tmp_path / "model"
+    write(place, with_anomaly.model.card, files_of(with_anomaly))
+    write(place, made.model.card, files_of(made))
+    assert load(place).version == made.model.version
+    assert not (place / "anomaly.onnx").exists()
+    assert [p.name for p in tmp_path.iterdir()] == ["model"]
+
+
+def test_an_interrupted_write_leaves_what_was_there(made: Any, tmp_path: Path) -> None:
+    def interrupt(_: Path) -> None:
+        raise KeyboardInterrupt
+
+    place = tmp_path / "model"
+    with pytest.raises(KeyboardInterrupt):
+        write(place, made.model.card, files_of(made), also=interrupt)
+    assert list(tmp_path.iterdir()) == []
+    write(place, made.model.card, files_of(made))
+    with pytest.raises(KeyboardInterrupt):
+        write(place, made.model.card, files_of(made), also=interrupt)
+    assert load(place).version == made.model.version
+    assert [p.name for p in tmp_path.iterdir()] == ["model"]
+
+
+def test_what_lies_beside_the_model_is_no_part_of_it(made: Any, tmp_path: Path) -> None:
+    place = tmp_path / "model"
+    write(place, made.model.card, files_of(made), also=lambda folder: (folder / "memory.bin").write_bytes(b"12"))
+    assert (place / "memory.bin").read_bytes() == b"12"
+    (place / "memory.bin").write_bytes(b"34")
+    assert load(place).version == made.model.version
+
+
+def test_a_place_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "love.txt").write_text("x")
+    for name, word in (("letters", "holds no model"), ("letters/love.txt", "is a file")):
+        with pytest.raises(BadInput, match=word):
+            check_free(tmp_path / name)
+    check_free(tmp_path / "new")
+    with pytest.raises(Damaged, match="none that can be read"):
+        load(tmp_path / "letters")
+
+
+def test_a_card_from_another_time_is_refused(made: Any, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    write(copy, msgspec.structs.replace(made.model.card, format=99), files_of(made))
+    with pytest.raises(Damaged, match="format 1; got 99"):
+        load(copy)
