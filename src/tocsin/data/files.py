@@ -22,7 +22,7 @@ import pyarrow.json
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from tocsin.errors import BadInput
+from tocsin.errors import BadInput, did_you_mean
 
 _MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2"}
 _SUFFIXES = {".gz": "gzip", ".gzip": "gzip", ".zst": "zstd", ".zstd": "zstd", ".bz2": "bz2"}
@@ -88,9 +88,10 @@ def _must_be_file(path: Path) -> None:
         raise BadInput(f"must be one file; {path} is a folder.", field="file", hint=f"In it: {', '.join(inside)}.")
     if not path.is_file():
         folder = path.parent
-        beside = sorted(p.name for p in folder.iterdir() if p.is_file())[:5] if folder.is_dir() else []
-        hint = f"There are {', '.join(beside)}." if beside else f"The folder {folder} has no files either."
-        raise BadInput(f"there is no file {path}.", field="file", hint=hint)
+        if not folder.is_dir():
+            raise BadInput(f"there is no folder {folder}.", field="file")
+        beside = sorted(p.name for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+        raise BadInput(f"there is no file {path}.", field="file", hint=did_you_mean(path.name, beside))
     if path.stat().st_size == 0:
         raise BadInput(f"a data set must have rows; {path.name} is empty (0 bytes).", field="file")
 

@@ -74,7 +74,7 @@ def _from_numbers(
         raise BadInput(
             f"numbers as times need a beginning; {name!r} holds numbers such as {value[0]:g} and the spec says none.",
             field=name,
-            hint=f"Add under [time]: {_guess_epoch(float(np.nanmax(np.abs(value), initial=0.0)))}.",
+            hint="Add under [time]: " + ", ".join(epoch_lines(float(np.nanmax(np.abs(value), initial=0.0)))) + ".",
         )
     found.add(there & ~np.isfinite(value), name, "a time must be finite; got NaN or infinity.")
     unit = reading.unit // timedelta(microseconds=1)
@@ -87,14 +87,12 @@ def _from_numbers(
     return np.where(far, _LATEST, np.rint(np.where(far, 0.0, micros)).astype(np.int64) + start)
 
 
-def _guess_epoch(biggest: float) -> str:
-    if 1e8 < biggest < 1e10:
-        return 'epoch = 1970-01-01T00:00:00Z, unit = "1s"'
-    if 1e11 < biggest < 1e13:
-        return 'epoch = 1970-01-01T00:00:00Z, unit = "1ms"'
-    if 1e14 < biggest < 1e16:
-        return 'epoch = 1970-01-01T00:00:00Z, unit = "1us"'
-    return 'epoch = 2026-01-01T00:00:00Z (when 0 was) and unit = "1s" (what 1 is)'
+def epoch_lines(biggest: float) -> tuple[str, str]:
+    """The two lines under ``[time]`` that would read numbers of this size, guessed from the size."""
+    for least, unit in ((1e14, "1us"), (1e11, "1ms"), (1e8, "1s")):
+        if least < biggest < least * 100:
+            return "epoch = 1970-01-01T00:00:00Z", f'unit = "{unit}"'
+    return "epoch = 2026-01-01T00:00:00Z", 'unit = "1s"'
 
 
 def _from_texts(
@@ -104,7 +102,7 @@ def _from_texts(
     at = np.zeros(len(texts), np.int64)
     if reading.format is not None:
         parsed = pc.strptime(texts, format=reading.format, unit="us", error_is_null=True)
-        bad = there & ~(parsed.is_valid().to_numpy() & _reads_back(parsed, texts, reading.format))
+        bad = there & ~(parsed.is_valid().to_numpy() & reads_back(parsed, texts, reading.format))
         found.add(bad, name, lambda i: f"a time must read {reading.format}; got {_say(texts[i])}.")
         return _zoned(_micros(parsed), there & ~bad, reading, name, found)
     if reading.epoch is not None:
@@ -141,7 +139,7 @@ def _matches(texts: pa.ChunkedArray, pattern: str) -> NDArray[np.bool_]:
     return np.asarray(pc.fill_null(pc.match_substring_regex(texts, pattern), False).to_numpy(), np.bool_)
 
 
-def _reads_back(parsed: pa.ChunkedArray, texts: pa.ChunkedArray, form: str) -> NDArray[np.bool_]:
+def reads_back(parsed: pa.ChunkedArray, texts: pa.ChunkedArray, form: str) -> NDArray[np.bool_]:
     """Which times, written again, give their text: Arrow reads 31 February as 3 March without a word."""
 
     def bare(column: pa.ChunkedArray) -> pa.ChunkedArray:
