@@ -7,12 +7,15 @@ no per-call unboxing.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import float64, int64, njit, types
 from numba.extending import intrinsic
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 _INT = ir.IntType(64)
 _FLOAT = ir.DoubleType()
@@ -23,7 +26,7 @@ def _cell(builder: Any, address: Any, word: Any, kind: Any) -> Any:
 
 
 @intrinsic
-def peek(typing: Any, address: Any, word: Any) -> Any:
+def _peek(typing: Any, address: Any, word: Any) -> Any:
     """The integer in the ``word``-th cell after ``address``."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -33,7 +36,7 @@ def peek(typing: Any, address: Any, word: Any) -> Any:
 
 
 @intrinsic
-def poke(typing: Any, address: Any, word: Any, value: Any) -> Any:
+def _poke(typing: Any, address: Any, word: Any, value: Any) -> Any:
     """Write an integer into the ``word``-th cell after ``address``."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -44,7 +47,7 @@ def poke(typing: Any, address: Any, word: Any, value: Any) -> Any:
 
 
 @intrinsic
-def peekf(typing: Any, address: Any, word: Any) -> Any:
+def _peekf(typing: Any, address: Any, word: Any) -> Any:
     """The float in the ``word``-th cell after ``address``."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -54,7 +57,7 @@ def peekf(typing: Any, address: Any, word: Any) -> Any:
 
 
 @intrinsic
-def pokef(typing: Any, address: Any, word: Any, value: Any) -> Any:
+def _pokef(typing: Any, address: Any, word: Any, value: Any) -> Any:
     """Write a float into the ``word``-th cell after ``address``."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -64,7 +67,18 @@ def pokef(typing: Any, address: Any, word: Any, value: Any) -> Any:
     return types.void(int64, int64, float64), emit
 
 
-@njit
+peek: Callable[[int, int], int] = _peek
+poke: Callable[[int, int, int], None] = _poke
+peekf: Callable[[int, int], float] = _peekf
+pokef: Callable[[int, int, float], None] = _pokef
+
+
+def compiled(function: Function) -> Function:
+    """Compile a part of the step; it becomes machine code together with the entry that calls it."""
+    return njit(function)  # type: ignore[no-any-return]
+
+
+@compiled
 def add_exact(high: float, low: float, x: float) -> tuple[float, float]:
     """``(high, low) + x`` with 106 bits: what one plain float would round away stays in ``low``.
 
@@ -77,7 +91,7 @@ def add_exact(high: float, low: float, x: float) -> tuple[float, float]:
     return new, low - (new - total)
 
 
-@njit
+@compiled
 def square_exact(x: float) -> tuple[float, float]:
     """``x * x`` as an unevaluated sum of two floats (Dekker's product)."""
     split = 134217729.0 * x
@@ -87,7 +101,7 @@ def square_exact(x: float) -> tuple[float, float]:
     return square, ((upper * upper - square) + 2.0 * upper * lower) + lower * lower
 
 
-@njit
+@compiled
 def product_exact(x: float, y: float) -> tuple[float, float]:
     """``x * y`` as an unevaluated sum of two floats."""
     split = 134217729.0 * x
@@ -100,11 +114,12 @@ def product_exact(x: float, y: float) -> tuple[float, float]:
     return product, ((x1 * y1 - product) + x1 * y2 + x2 * y1) + x2 * y2
 
 
-@njit
-def spread(count: int, sum_high: float, sum_low: float, square_high: float, square_low: float) -> float:
+@compiled
+def spread(count: int, sum_high: float, sum_low: float, square_high: float, square_low: float, noise: float) -> float:
     """The sample standard deviation from exact sums; NaN below two events.
 
-    ``(n Σx² - (Σx)²) / (n (n - 1))`` in 106 bits, so equal values give exactly zero.
+    ``(n Σx² - (Σx)²) / (n (n - 1))`` in 106 bits: exact for whole minor units. For other numbers the last bits are
+    rounding; a variance up to ``noise`` is none.
     """
     if count < 2:
         return np.nan
@@ -117,20 +132,20 @@ def spread(count: int, sum_high: float, sum_low: float, square_high: float, squa
     high, low = add_exact(high, low, -2.0 * sum_high * sum_low)
     high, low = add_exact(high, low, -sum_low * sum_low)
     variance = (high + low) / (n * (n - 1.0))
-    return float(np.sqrt(variance)) if variance > 0.0 else 0.0
+    return float(np.sqrt(variance)) if variance > noise else 0.0
 
 
-@njit
+@compiled
 def halved(value: float, passed: int, per_microsecond: float) -> float:
     """What is left of ``value`` after ``passed`` microseconds, for a half-life of ``1 / per_microsecond``."""
     return float(value * np.exp2(-float(passed) * per_microsecond))
 
 
-@njit
+@compiled
 def kilometres(latitude: float, longitude: float, latitude2: float, longitude2: float) -> float:
     """Great-circle distance on a sphere of 6371.0088 km (haversine)."""
     to_radians = np.pi / 180.0
     a = np.sin((latitude2 - latitude) * to_radians * 0.5)
     b = np.sin((longitude2 - longitude) * to_radians * 0.5)
     h = a * a + np.cos(latitude * to_radians) * np.cos(latitude2 * to_radians) * b * b
-    return float(2.0 * 6371.0088 * np.arcsin(min(1.0, np.sqrt(h))))
+    return 2.0 * 6371.0088 * float(np.arcsin(np.sqrt(h if h < 1.0 else h / h)))  # NaN stays NaN

@@ -8,9 +8,8 @@ where it lies is its remainder by the ring's size, so a ring can grow without a 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from tocsin.features.cells import add_exact, halved, peek, peekf, poke, pokef, square_exact
+from tocsin.features.cells import add_exact, compiled, halved, peek, peekf, poke, pokef, square_exact
 from tocsin.features.program import (
     A_COLUMNS,
     A_KIND,
@@ -97,20 +96,20 @@ from tocsin.features.program import (
 from tocsin.features.tables import ring_state, row_of, rows_of, section
 
 
-@njit
+@compiled
 def node_of(ring: int, width: int, position: int) -> int:
     """The address of a node."""
     return peek(ring, Q_ADDRESS) + 8 * (position & peek(ring, Q_MASK)) * width
 
 
-@njit
+@compiled
 def following(node: int, position: int) -> int:
     """The position of the owner's next node, 0 when this is its newest."""
     distance = peek(node, NODE_LINK) & RELEASED
     return position + distance if distance != 0 and distance != RELEASED else 0
 
 
-@njit
+@compiled
 def enter(program: int, state: int, group: int, ring: int, row: int, position: int, values: int) -> None:
     """From now on the node counts: in every total, in every window, in everything kept."""
     node = node_of(ring, peek(group, G_WIDTH), position)
@@ -146,7 +145,7 @@ def enter(program: int, state: int, group: int, ring: int, row: int, position: i
     keep(program, group, row, time + peek(group, G_DELAY), time, values)
 
 
-@njit
+@compiled
 def add_to_totals(program: int, group: int, total: int, values: int) -> None:
     """Add one event to its entity's running totals; a value that is not there adds nothing."""
     at = 0
@@ -177,7 +176,7 @@ def add_to_totals(program: int, group: int, total: int, values: int) -> None:
             at += 2
 
 
-@njit
+@compiled
 def push_extremes(program: int, group: int, ring: int, row: int, window: int, position: int, values: int) -> None:
     """Keep only what can still become the largest (or smallest): a monotonic queue through the nodes."""
     width, raw = peek(group, G_WIDTH), peek(group, G_NODE_RAW)
@@ -202,7 +201,7 @@ def push_extremes(program: int, group: int, ring: int, row: int, window: int, po
         poke(row, front + 1, position)
 
 
-@njit
+@compiled
 def count_different(program: int, state: int, group: int, ring: int, row: int, node: int, position: int) -> None:
     """A value counts in a window from its first event there; its earlier event is marked as superseded."""
     for d in range(peek(group, G_DIFFERENT), peek(group, G_DIFFERENTS)):
@@ -224,7 +223,7 @@ def count_different(program: int, state: int, group: int, ring: int, row: int, n
         poke(place, peek(different, D_PAIR), position)
 
 
-@njit
+@compiled
 def keep(program: int, group: int, row: int, now: int, time: int, values: int) -> None:
     """What needs no window: newest, first, last value, last place, decayed averages."""
     for k in range(peek(group, G_KEEP), peek(group, G_KEEPS)):
@@ -256,7 +255,7 @@ def keep(program: int, group: int, row: int, now: int, time: int, values: int) -
             pokef(place, 2, peekf(place, 2) + x)
 
 
-@njit
+@compiled
 def leave(program: int, group: int, ring: int, row: int, w: int) -> None:
     """A window lets go of its oldest node."""
     window = section(program, WINDOWS, w, W_COLUMNS)
@@ -297,7 +296,7 @@ def leave(program: int, group: int, ring: int, row: int, w: int) -> None:
                 poke(node_of(ring, width, front), peek(extreme, E_NODE), 0)
 
 
-@njit
+@compiled
 def advance(program: int, state: int, g: int, row: int, now: int) -> None:
     """Bring one entity's windows to ``now``: what became old enough enters, what became too old leaves."""
     group = section(program, GROUPS, g, G_COLUMNS)
@@ -324,7 +323,7 @@ def advance(program: int, state: int, g: int, row: int, now: int) -> None:
             leave(program, group, ring, row, w)
 
 
-@njit
+@compiled
 def store(program: int, state: int, g: int, row: int, slot: int, number: int, values: int, slots: int) -> None:
     """Remember one event under one entity, at the entity's clock."""
     group = section(program, GROUPS, g, G_COLUMNS)
@@ -370,7 +369,7 @@ def store(program: int, state: int, g: int, row: int, slot: int, number: int, va
         poke(row, peek(group, G_LEAD), position)
 
 
-@njit
+@compiled
 def recycle(program: int, state: int) -> None:
     """Let go of every node older than its group's reach, also of entities that nobody has asked about since."""
     newest, soonest = peek(state, N_NEWEST), FOREVER
@@ -393,7 +392,7 @@ def recycle(program: int, state: int) -> None:
     poke(state, N_RECYCLE, soonest)
 
 
-@njit
+@compiled
 def let_go(program: int, state: int, group: int, ring: int, position: int) -> None:
     """The ring's oldest node leaves every window of its owner; what waited for its delay has its effect first."""
     node = node_of(ring, peek(group, G_WIDTH), position)
@@ -408,7 +407,7 @@ def let_go(program: int, state: int, group: int, ring: int, position: int) -> No
             leave(program, group, ring, row, w)
 
 
-@njit
+@compiled
 def learn_label(program: int, state: int, of: int, fraud: int) -> None:
     """A label arrived: mark the payment wherever it is still remembered, and count it in the windows that hold it."""
     for g in range(rows_of(program, GROUPS)):
@@ -444,7 +443,7 @@ def learn_label(program: int, state: int, of: int, fraud: int) -> None:
             renew_newest_fraud(group, ring, row, low, fraud)
 
 
-@njit
+@compiled
 def renew_newest_fraud(group: int, ring: int, row: int, position: int, fraud: int) -> None:
     """Keep the time of the newest payment known as fraud; a correction looks for the one before it."""
     width, number, cell = peek(group, G_WIDTH), peek(group, G_NODE_NUMBER), peek(group, G_NEWEST_FRAUD)

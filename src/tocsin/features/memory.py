@@ -199,7 +199,7 @@ class Snapshot:
         """Hex of everything remembered; equal for equal memories however the events were cut into batches."""
         digest = blake2b(self.plan_fingerprint.encode(), digest_size=16)
         for piece in self.pieces:
-            digest.update(np.ascontiguousarray(piece).data)
+            digest.update(np.ascontiguousarray(piece).tobytes())
         return digest.hexdigest()
 
     def save(self, path: str | Path) -> None:
@@ -219,7 +219,7 @@ class Snapshot:
                     _MAGIC,
                     len(text).to_bytes(8, "little"),
                     text,
-                    *(np.ascontiguousarray(x).data for x in self.pieces),
+                    *(np.ascontiguousarray(x).tobytes() for x in self.pieces),
                 ):
                     digest.update(part)
                     file.write(part)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from tocsin.features.cells import add_exact, halved, kilometres, peek, peekf, pokef, spread
+from tocsin.features.cells import add_exact, compiled, halved, kilometres, peek, peekf, pokef, spread
 from tocsin.features.chains import node_of
 from tocsin.features.program import (
     CLOCK,
@@ -56,9 +55,11 @@ from tocsin.features.program import (
 from tocsin.features.tables import ring_state, row_of, section
 
 _SECOND, _HOUR = 1e6, 3.6e9
+ROUNDING = 1e-28
+"""Of the running total of squares, the share below which a variance of plain numbers is rounding."""
 
 
-@njit
+@compiled
 def difference(row: int, now: int, tail: int) -> tuple[float, float]:
     """A window's exact sum: the entity's running total less the total before the window's oldest event."""
     high, low = peekf(row, now), peekf(row, now + 1)
@@ -66,7 +67,7 @@ def difference(row: int, now: int, tail: int) -> tuple[float, float]:
     return add_exact(high, low, -peekf(row, tail + 1))
 
 
-@njit
+@compiled
 def window_sum(row: int, feature: int) -> tuple[float, float]:
     """A window's sum in two floats; amounts are whole minor units, so nothing is rounded."""
     if peek(feature, F_MINOR):
@@ -76,7 +77,7 @@ def window_sum(row: int, feature: int) -> tuple[float, float]:
     return difference(row, peek(feature, F_SUM), peek(feature, F_SUM_TAIL))
 
 
-@njit
+@compiled
 def windowed(feature: int, row: int, op: int, values: int, scale: float) -> float:
     """Count, sum, mean, standard deviation, and this event's value against them."""
     count = 0
@@ -96,25 +97,26 @@ def windowed(feature: int, row: int, op: int, values: int, scale: float) -> floa
         x = peekf(values, peek(feature, F_VALUE))
         return x / mean if mean != 0.0 else np.nan
     square, rest = difference(row, peek(feature, F_SQUARE), peek(feature, F_SQUARE_TAIL))
-    deviation = spread(count, high, low, square, rest)
+    noise = 0.0 if peek(feature, F_MINOR) else ROUNDING * peekf(row, peek(feature, F_SQUARE))
+    deviation = spread(count, high, low, square, rest, noise)
     if op == R_STD:
         return deviation / scale
     x = peekf(values, peek(feature, F_VALUE))
     return (x - mean) / deviation if deviation > 0.0 else np.nan
 
 
-@njit
+@compiled
 def kept(program: int, f: int, feature: int, row: int, op: int, values: int, now: int, scale: float) -> float:
     """What needs no window: since, novelty, age, distance, speed, last, decayed averages."""
     place = row + 8 * peek(feature, F_ROW)
-    if op == R_SINCE or op == R_AGE:
+    if op in (R_SINCE, R_AGE):
         then = peek(place, 0)
         return float(now - then) / _SECOND if then != NEVER else np.nan
     if op == R_NOVELTY:
         return 1.0 if peek(place, 0) == NEVER else 0.0
     if op == R_LAST:
         return peekf(place, 0) / scale
-    if op == R_DISTANCE or op == R_SPEED:
+    if op in (R_DISTANCE, R_SPEED):
         latitude = peekf(values, peek(feature, F_VALUE))
         longitude = peekf(values, peek(feature, F_NODE))
         far = kilometres(peekf(place, 0), peekf(place, 1), latitude, longitude)
@@ -127,10 +129,10 @@ def kept(program: int, f: int, feature: int, row: int, op: int, values: int, now
     if count == 0.0:
         return 0.0
     speed = peekf(section(program, HALVING, peek(feature, F_VALUE), 1), 0)
-    return halved(count if op == R_DECAYED_COUNT else total, now - peek(place, 0), speed) / scale
+    return halved(count if op == R_DECAYED_COUNT else total, max(now - peek(place, 0), 0), speed) / scale
 
 
-@njit
+@compiled
 def read(program: int, state: int, f: int, slots: int, values: int, at: int, out: int) -> None:
     """Write one feature of this event into its column of ``out``."""
     feature = section(program, FEATURES, f, F_COLUMNS)
@@ -151,7 +153,7 @@ def read(program: int, state: int, f: int, slots: int, values: int, at: int, out
             g = peek(feature, F_GROUP)
             width = peek(section(program, GROUPS, g, G_COLUMNS), G_WIDTH)
             x = peekf(node_of(ring_state(program, state, g), width, front), peek(feature, F_NODE)) / scale
-    elif op == R_DISTINCT or op == R_FRAUDS:
+    elif op in (R_DISTINCT, R_FRAUDS):
         x = float(peek(row, peek(feature, F_ROW)))
     elif op == R_SHARE:
         count = peek(row, peek(feature, F_COUNT)) - peek(row, peek(feature, F_COUNT_TAIL))

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from tocsin.features.cells import peek, peekf, poke, pokef
+from tocsin.features.cells import compiled, peek, peekf, poke, pokef
 from tocsin.features.chains import advance, learn_label, recycle, store
 from tocsin.features.program import (
     BOUNDS,
@@ -94,7 +93,7 @@ FOLDS = 1021
 """Entity columns become categories by their key's remainder; 0 is "not there"."""
 
 
-@njit
+@compiled
 def fill_values(program: int, event: int, stride: int, numbers: int, given: int, minutes: int, values: int) -> None:
     """An event's values: amount, calendar columns in the spec's zone, numbers; NaN where there is none."""
     at = peek(event, V_AT * stride)
@@ -119,7 +118,7 @@ def fill_values(program: int, event: int, stride: int, numbers: int, given: int,
         pokef(values, FIRST_NUMBER + i, x if np.isfinite(x) else np.nan)
 
 
-@njit
+@compiled
 def touch(program: int, state: int, lookup: int, key: int, at: int) -> int:
     """The entity's slot with its windows brought to the event's time, or to its own clock when that is ahead.
 
@@ -150,16 +149,13 @@ def touch(program: int, state: int, lookup: int, key: int, at: int) -> int:
     return slot
 
 
-@njit
+@compiled
 def met(program: int, group: int, values: int, out: int) -> bool:
     """Whether an event meets a group's conditions; an unknown value meets none."""
     for c in range(peek(group, G_CONDITION), peek(group, G_CONDITIONS)):
         condition = section(program, CONDITIONS, c, C_COLUMNS)
         bound, index = peekf(section(program, BOUNDS, c, 1), 0), peek(condition, C_INDEX)
-        if peek(condition, C_FEATURE):
-            x = peekf(out, index) if out != 0 else np.nan
-        else:
-            x = peekf(values, index)
+        x = (peekf(out, index) if out != 0 else np.nan) if peek(condition, C_FEATURE) else peekf(values, index)
         operator = peek(condition, C_OPERATOR)
         holds = (
             (operator == 0 and x <= bound)
@@ -174,7 +170,7 @@ def met(program: int, group: int, values: int, out: int) -> bool:
     return True
 
 
-@njit
+@compiled
 def remember(program: int, state: int, kind: int, number: int, values: int, chosen: int, slots: int, out: int) -> None:
     """Store an event in every group it belongs to."""
     for g in range(rows_of(program, GROUPS)):
@@ -188,7 +184,7 @@ def remember(program: int, state: int, kind: int, number: int, values: int, chos
         store(program, state, g, row_of(program, state, peek(group, G_TABLE), slot), slot, number, chosen, slots)
 
 
-@njit
+@compiled
 def raw_inputs(program: int, keys: int, stride: int, values: int, minor: float, out: int) -> None:
     """The columns of the event itself: the amount in whole units of money, numbers, entities folded to categories."""
     for i in range(rows_of(program, INPUTS)):
@@ -204,7 +200,7 @@ def raw_inputs(program: int, keys: int, stride: int, values: int, minor: float, 
             pokef(out, place, peekf(values, index))
 
 
-@njit
+@compiled
 def one(
     program: int,
     state: int,
@@ -244,7 +240,7 @@ def one(
     remember(program, state, kind, peek(event, V_NUMBER * stride), values, chosen, slots, out)
 
 
-@njit
+@compiled
 def lacking(program: int, state: int, n: int) -> int:
     """What must grow before ``n`` more events are sure to fit: 0 nothing, t + 1 a table, -(g + 1) a ring."""
     for t in range(rows_of(program, TABLES)):
@@ -259,7 +255,7 @@ def lacking(program: int, state: int, n: int) -> int:
     return 0
 
 
-@njit
+@compiled
 def run(
     program: int,
     state: int,

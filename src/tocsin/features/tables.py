@@ -6,9 +6,7 @@ sequence, so that the memory is the same however the events were cut into batche
 
 from __future__ import annotations
 
-from numba import njit
-
-from tocsin.features.cells import peek, poke
+from tocsin.features.cells import compiled, peek, poke
 from tocsin.features.program import (
     CLOCK,
     FOREVER,
@@ -41,43 +39,43 @@ SWEEP_ROWS = 64
 """How many rows of each table are looked at for idle entities each time, and how many events lie between two times."""
 
 
-@njit
+@compiled
 def section(program: int, which: int, row: int, columns: int) -> int:
     """The address of a row of a section of the program."""
     return program + 8 * (peek(program, 2 * which) + row * columns)
 
 
-@njit
+@compiled
 def rows_of(program: int, which: int) -> int:
     """How many rows a section has."""
     return peek(program, 2 * which + 1)
 
 
-@njit
+@compiled
 def table_state(state: int, table: int) -> int:
     return state + 8 * (N_CELLS + table * S_CELLS)
 
 
-@njit
+@compiled
 def ring_state(program: int, state: int, group: int) -> int:
     return state + 8 * (N_CELLS + rows_of(program, TABLES) * S_CELLS + group * Q_CELLS)
 
 
-@njit
+@compiled
 def row_of(program: int, state: int, table: int, slot: int) -> int:
     """The address of an entity's row."""
     width = peek(section(program, TABLES, table, T_COLUMNS), T_WIDTH)
     return peek(table_state(state, table), S_ROWS) + 8 * slot * width
 
 
-@njit
+@compiled
 def home(key: int, mask: int) -> int:
     """Where a key wants to be in the index."""
     mixed = (key ^ (key >> 32)) * -7046029254386353131
     return (mixed ^ (mixed >> 29)) & mask
 
 
-@njit
+@compiled
 def key_of_parts(program: int, keys: int, stride: int, lookup: int) -> int:
     """The key under which a lookup finds this event: the column's own, or several mixed; 0 when one is missing."""
     asked = section(program, LOOKUPS, lookup, L_COLUMNS)
@@ -95,7 +93,7 @@ def key_of_parts(program: int, keys: int, stride: int, lookup: int) -> int:
     return key if key != 0 else 1
 
 
-@njit
+@compiled
 def find(table: int, key: int) -> int:
     """The slot of a key, 0 when there is none. ``table`` is the address of the table's state."""
     index, mask = peek(table, S_INDEX), peek(table, S_MASK)
@@ -109,7 +107,7 @@ def find(table: int, key: int) -> int:
         place = (place + 1) & mask
 
 
-@njit
+@compiled
 def blank(row: int, template: int, width: int, key: int) -> None:
     """Make a row that of an entity of which nothing is known."""
     for i in range(width):
@@ -117,7 +115,7 @@ def blank(row: int, template: int, width: int, key: int) -> None:
     poke(row, KEY, key)
 
 
-@njit
+@compiled
 def claim(table: int, width: int, key: int) -> int:
     """The slot of a key, taken now if there was none. There must be room (:func:`reserve` sees to it)."""
     index, mask = peek(table, S_INDEX), peek(table, S_MASK)
@@ -143,7 +141,7 @@ def claim(table: int, width: int, key: int) -> int:
     return slot
 
 
-@njit
+@compiled
 def forget(table: int, width: int, slot: int) -> None:
     """Give a slot back and close the gap in the index."""
     index, mask = peek(table, S_INDEX), peek(table, S_MASK)
@@ -172,7 +170,7 @@ def forget(table: int, width: int, slot: int) -> None:
     poke(table, S_LIVE, peek(table, S_LIVE) - 1)
 
 
-@njit
+@compiled
 def sweep(program: int, state: int) -> None:
     """Look at the next rows of each table and forget the entities idle for too long.
 
@@ -201,7 +199,7 @@ def sweep(program: int, state: int) -> None:
         poke(table, S_CURSOR, slot)
 
 
-@njit
+@compiled
 def rebuild(table: int, width: int) -> None:
     """Fill an empty index from the rows."""
     index, mask, rows = peek(table, S_INDEX), peek(table, S_MASK), peek(table, S_ROWS)
