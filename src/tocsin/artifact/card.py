@@ -26,7 +26,7 @@ class StageCard(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LearnedFrom(msgspec.Struct, frozen=True, kw_only=True):
-    """What the model saw. Times are ISO 8601 in UTC."""
+    """What the model saw. Times are ISO 8601 in UTC; nothing from ``until`` on was looked at while learning."""
 
     data: str
     rows: int
@@ -38,6 +38,7 @@ class LearnedFrom(msgspec.Struct, frozen=True, kw_only=True):
     calibration_rows: int
     calibration_frauds: int
     refitted: bool
+    until: str = ""
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):

@@ -211,6 +211,8 @@ def learn(
 def _measured(learned: Learned, spec: Spec, plan: Plan, examples: Examples) -> Learned:
     """Score the held-out window with the model as it will be read back, and put the figures on its card."""
     card, files = learned.card, learned.files
+    until = datetime.fromtimestamp(learned.windows.made / 1e6, UTC).isoformat(timespec="microseconds")
+    card = msgspec.structs.replace(card, learned=msgspec.structs.replace(card.learned, until=until))
     scorer = AnomalyScorer(files[ANOMALY], card.anomaly) if card.anomaly is not None else None
     model = Artifact(card, spec, plan, files[TREES].decode() if TREES in files else None, scorer)
     found = quality(model, examples.take(learned.windows.held_out)) if learned.windows.held_out.any() else None
