@@ -17,6 +17,7 @@ from tocsin.features import Kernel, Plan
 from tocsin.ledger import Ledger
 from tocsin.ledger.replay import Gatherer, replay
 from tocsin.ledger.sequence import next_number
+from tocsin.live.warm import base_path
 from tocsin.spec import Spec
 
 log = logging.getLogger("tocsin.live")
@@ -40,9 +41,9 @@ class Memory:
         self.plan = plan
         self.gatherer = Gatherer(spec)
         self._ledger = ledger
-        self._spec = spec
+        self._base = base_path(folder, plan)
         self._path = folder / f"{plan.fingerprint[:24]}.kernel"
-        self._kernel = self._empty()
+        self._kernel = Kernel(plan)
         self._ahead = False  # stepped over something that is not committed yet
         self._spare: Kernel | None = None
         self._saving = threading.Lock()
@@ -121,17 +122,14 @@ class Memory:
         return thread
 
     def _load(self, newest: int) -> Kernel:
-        if not self._path.is_file():
-            return self._empty()
-        try:
-            kernel = Kernel.load(self._path, self.plan)
-        except Damaged as error:
-            log.warning("the snapshot is left aside and everything is replayed: %s", error)
-            return self._empty()
-        if kernel.last_number > newest:
-            log.warning("the snapshot is ahead of the ledger (%d > %d); replaying", kernel.last_number, newest)
-            return self._empty()
-        return kernel
-
-    def _empty(self) -> Kernel:
-        return Kernel(self.plan, ceiling_bytes=self._spec.memory_ceiling_mb << 20, idle_expiry=self._spec.idle_expiry)
+        """The last snapshot, else what the memory was before the ledger began."""
+        if self._path.is_file():
+            try:
+                kernel = Kernel.load(self._path, self.plan)
+            except Damaged as error:
+                log.warning("the snapshot is left aside and everything is replayed: %s", error)
+            else:
+                if kernel.last_number <= newest:
+                    return kernel
+                log.warning("the snapshot is ahead of the ledger (%d > %d); replaying", kernel.last_number, newest)
+        return Kernel.load(self._base, self.plan) if self._base.is_file() else Kernel(self.plan)

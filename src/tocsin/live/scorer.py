@@ -9,7 +9,7 @@ goes back.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from time import perf_counter
 
@@ -44,6 +44,7 @@ class Scorer:
     ----------
     seconds : what each of ``STEPS`` has taken so far.
     actions : how many payments were decided each way so far, by action and cause.
+    on_alert : called after a commit that rang.
     """
 
     def __init__(self, ledger: Ledger, memory: Memory, model: Artifact, *, clock: Clock, due_in: timedelta) -> None:
@@ -52,6 +53,7 @@ class Scorer:
         self.seconds = dict.fromkeys(STEPS, 0.0)
         self.actions: Counter[tuple[str, str]] = Counter()
         self.alerts = 0
+        self.on_alert: Callable[[], None] | None = None
         self._ledger = ledger
         self._recorder = Recorder(ledger)
         self._clock = clock
@@ -134,8 +136,8 @@ class Scorer:
         """The numbers of the payments that are older than a payment of their account that came before them."""
         t = transactions.c
         names = {a.value.account for a in batch.new if isinstance(a.value, Transaction)}
-        query = sa.select(t.account, sa.func.max(t.at)).where(t.account.in_(names)).group_by(t.account)
-        newest: dict[str, int] = dict(connection.execute(query).tuples().all())
+        query = sa.select(t.account, sa.func.max(t.at).label("newest")).where(t.account.in_(names)).group_by(t.account)
+        newest: dict[str, int] = {row.account: row.newest for row in connection.execute(query)}
         out: list[int] = []
         for arrival, entry in zip(batch.new, batch.entries, strict=True):
             if isinstance(arrival.value, Transaction):
@@ -171,6 +173,8 @@ class Scorer:
             self._accounts.clear()
         self._accounts.update(new_accounts)
         self.alerts += len(rows.alerts)
+        if rows.alerts and self.on_alert:
+            self.on_alert()
         for decision in rows.decisions:
             self.actions[decision.action, decision.cause] += 1
         for arrival in batch.new:

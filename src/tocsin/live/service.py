@@ -27,6 +27,7 @@ from tocsin.live.memory import Memory
 from tocsin.live.metrics import Metrics
 from tocsin.live.scorer import STEPS, Scorer
 from tocsin.live.waiting import Waiting
+from tocsin.live.warm import take_over
 from tocsin.money import Rates
 from tocsin.schema import Transaction
 
@@ -209,6 +210,7 @@ class Service:
     def _open(self, wanted: Activation) -> None:
         """The first model: restore the memory and open."""
         model = self._load(wanted)
+        take_over(self.ledger, Path(wanted.path), model.plan, self._folder)
         memory = Memory(self.ledger, model.spec, model.plan, self._folder)
         memory.restore(self._say_progress)
         self._scorer = Scorer(self.ledger, memory, model, clock=self.clock, due_in=self.limits.due_in)
@@ -217,6 +219,7 @@ class Service:
         self.waiting.start()
         self._activation, self._snapshot_at = wanted, monotonic()
         self._explainer = Explainer(self.ledger, self.model_of, self._between)
+        self._scorer.on_alert = self._explainer.ring
         self._explainer.start()
         self.problem = None
         log.info("ready with %s at number %d", model.version, memory.last_number)
@@ -234,6 +237,7 @@ class Service:
             return
         memory = scorer.memory
         if model.plan.fingerprint != memory.plan.fingerprint:
+            take_over(self.ledger, Path(wanted.path), model.plan, self._folder)
             memory = Memory(self.ledger, model.spec, model.plan, self._folder)
             memory.restore(self._say_progress)  # what comes meanwhile is caught up within the next write
 

@@ -1,0 +1,259 @@
+"""The scorer without a network: order, freezes, labels, and what a write that fails leaves behind."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+import sqlalchemy as sa
+
+from tocsin.errors import Conflict, NotFound
+from tocsin.ledger import audit, microseconds
+from tocsin.ledger.sequence import next_number, take_numbers
+from tocsin.ledger.tables import alerts, blocks, decisions, freezes, investigations, labels, transactions
+from tocsin.live import Cards, Memory
+from tocsin.live.door import Arrival, Door
+from tocsin.live.scorer import Scorer
+from tocsin.money import Rates
+
+
+class Bench:
+    """A scorer on a house, with the door before it."""
+
+    def __init__(self, house: Any) -> None:
+        self.house = house
+        model = house.models["m1"]
+        self.door = Door(Cards(b"k" * 32), Rates("EUR"), model.spec, clock=house.clock, ahead=None)
+        self.memory = Memory(house.ledger, model.spec, model.plan, house.folder / "memory")
+        self.memory.restore()
+        self.scorer = Scorer(house.ledger, self.memory, model, clock=house.clock, due_in=timedelta(hours=1))
+
+    def payment(self, id: str, amount: float = 20, **more: Any) -> Arrival:
+        return self.door.payment(msgspec.json.encode(self.house.payment(id, amount, **more)))
+
+    def label(self, id: str, finding: str = "fraud") -> Arrival:
+        body = {"transaction_id": id, "finding": finding, "known_at": self.house.clock().isoformat()}
+        return self.door.label(msgspec.json.encode(body))
+
+    def event(self, id: str, kind: str = "sign_in", account: str = "ann") -> Arrival:
+        body = {"id": id, "at": self.house.clock().isoformat(), "kind": kind, "account": account}
+        return self.door.event(msgspec.json.encode(body))
+
+    def decide(self, *arrivals: Arrival) -> list[Any]:
+        return [o if isinstance(o, Exception) else msgspec.json.decode(o) for o in self.scorer.decide(arrivals)]
+
+    def count(self, table: sa.Table) -> int:
+        with self.house.ledger.read() as c:
+            return int(c.execute(sa.select(sa.func.count()).select_from(table)).scalar_one())
+
+    def replayed(self) -> str:
+        """The fingerprint of a memory that consumes the whole ledger anew."""
+        model = self.house.models["m1"]
+        fresh = Memory(self.house.ledger, model.spec, model.plan, self.house.folder / "nothing here")
+        fresh.restore()
+        return fresh.kernel.fingerprint()
+
+
+@pytest.fixture
+def bench(house: Any) -> Bench:
+    return Bench(house)
+
+
+def test_everything_new_gets_the_next_number_of_one_sequence(bench: Bench) -> None:
+    out = bench.decide(bench.payment("p1"), bench.event("e1"), bench.label("p1"), bench.payment("p2"))
+    assert [o["number"] for o in out] == [1, 2, 3, 4]
+    assert bench.memory.last_number == 4
+    with bench.house.ledger.read() as c:
+        assert next_number(c) == 5
+        row = c.execute(sa.select(labels.c.number, labels.c.transaction_number, labels.c.source)).one()
+    assert tuple(row) == (3, 1, "chargeback")
+    assert bench.replayed() == bench.memory.kernel.fingerprint()
+
+
+def test_a_refused_line_takes_no_number(bench: Bench) -> None:
+    bench.decide(bench.payment("p1"))
+    out = bench.decide(bench.payment("p1", 99), bench.label("nobody"), bench.payment("p2"))
+    assert isinstance(out[0], Conflict)
+    assert isinstance(out[1], NotFound)
+    assert out[2]["number"] == 2
+
+
+def test_a_label_counts_from_when_it_arrived_and_not_before(bench: Bench) -> None:
+    shop = {"retailer": "shop"}
+    place = bench.scorer.model.plan.names.index("share_fraud_by_retailer_7d")
+
+    def share(id: str) -> float:
+        bench.house.clock.now += timedelta(minutes=1)
+        bench.decide(bench.payment(id, 600, **shop))
+        with bench.house.ledger.read() as c:
+            inputs = c.execute(sa.select(alerts.c.inputs).order_by(alerts.c.id.desc()).limit(1)).scalar_one()
+        return float(memoryview(inputs).cast("d")[place])
+
+    share("p1")
+    assert share("p2") == 0
+    bench.decide(bench.label("p1"))
+    assert share("p3") == pytest.approx(1 / 2)
+    bench.decide(bench.label("p1", "genuine"))
+    assert share("p4") == 0
+
+
+def test_a_verdicts_label_written_by_the_desk_is_consumed_in_its_place(bench: Bench) -> None:
+    bench.decide(bench.payment("p1", retailer="shop"))
+    at = microseconds(bench.house.clock())
+    with bench.house.ledger.write() as c:
+        number = take_numbers(c, 1)
+        c.execute(
+            labels.insert().values(number=number, transaction_number=1, finding="fraud", source="verdict", known_at=at)
+        )
+    bench.house.clock.now += timedelta(minutes=1)
+    out = bench.decide(bench.payment("p2", retailer="shop"))
+    assert out[0]["number"] == 3
+    assert bench.memory.last_number == 3
+    assert bench.replayed() == bench.memory.kernel.fingerprint()
+
+
+def stop(bench: Bench, table: sa.Table, account: str, direction: str) -> None:
+    at = microseconds(bench.house.clock())
+    with bench.house.ledger.write() as c:
+        found = c.execute(
+            investigations.insert()
+            .values(account=account, subject="takeover", status="pending", opened_by="ada", opened_at=at)
+            .returning(investigations.c.id)
+        ).scalar_one()
+        values = {"account": account, "direction": direction, "reason": "r", "set_by": "ada", "set_at": at}
+        more = {"investigation": found} if table is blocks else {}
+        c.execute(table.insert().values(status="active", **values, **more))
+        audit.append(c, at=bench.house.clock(), kind="freeze", actor="ada", account=account)
+
+
+@pytest.mark.parametrize("table", [freezes, blocks])
+@pytest.mark.parametrize(
+    ("direction", "paying", "receiving"),
+    [("out", "decline", "approve"), ("in", "approve", "decline"), ("both", "decline", "decline")],
+)
+def test_a_payment_decided_after_a_freeze_is_declined_without_an_alert(
+    bench: Bench, table: sa.Table, direction: str, paying: str, receiving: str
+) -> None:
+    before = bench.decide(bench.payment("p0", 20), bench.payment("p1", 20, account="bob", payee="ann"))
+    assert [o["action"] for o in before] == ["approve", "approve"]
+    stop(bench, table, "ann", direction)
+    out = bench.decide(bench.payment("p2", 20, payee="carl"), bench.payment("p3", 20, account="bob", payee="ann"))
+    assert [o["action"] for o in out] == [paying, receiving]
+    declined = next(o for o in out if o["action"] == "decline")
+    assert declined["code"] == "not_permitted"
+    assert b"freeze" not in msgspec.json.encode(declined)
+    assert bench.count(alerts) == 0
+    with bench.house.ledger.read() as c:
+        causes = set(c.execute(sa.select(decisions.c.cause)).scalars())
+    assert causes == {"score", "freeze" if table is freezes else "block"}
+    bench.decide(bench.payment("p4", 5000, payee="carl"))
+    assert bench.count(alerts) == (0 if paying == "decline" else 1)
+
+
+def test_an_ended_freeze_stops_nobody(bench: Bench) -> None:
+    bench.decide(bench.payment("p0"))
+    stop(bench, freezes, "ann", "both")
+    with bench.house.ledger.write() as c:
+        c.execute(freezes.update().values(status="ended"))
+    assert bench.decide(bench.payment("p1"))[0]["action"] == "approve"
+
+
+class FailsToCommit:
+    """A ledger whose next writes fail at the last moment, after everything was written."""
+
+    def __init__(self, ledger: Any, failures: int) -> None:
+        self._ledger = ledger
+        self.failures = failures
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
+
+    @contextmanager
+    def write(self) -> Any:
+        with self._ledger.write() as connection:
+            yield connection
+            if self.failures > 0:
+                self.failures -= 1
+                raise sqlite3.OperationalError("disk I/O error")
+
+
+@pytest.mark.parametrize("snapshot", [False, True])
+@pytest.mark.parametrize("failures", [1, 3])
+def test_when_the_commit_fails_nothing_is_kept_and_the_memory_goes_back(
+    bench: Bench, failures: int, snapshot: bool
+) -> None:
+    bench.decide(*[bench.payment(f"p{i}", device=f"d{i % 3}") for i in range(20)])
+    if snapshot:
+        bench.memory.save().join()
+    bench.decide(bench.payment("later"))
+    before = bench.memory.kernel.fingerprint()
+    bench.scorer._ledger = FailsToCommit(bench.house.ledger, failures)
+    for attempt in range(failures):
+        with pytest.raises(sqlite3.OperationalError):
+            bench.scorer.decide([bench.payment(f"lost {attempt}"), bench.event(f"e{attempt}")])
+        assert bench.memory.kernel.fingerprint() == before
+        assert bench.memory.last_number == 21
+    assert bench.count(transactions) == 21
+    out = bench.decide(bench.payment("lost 0"))
+    assert out[0]["number"] == 22
+    assert bench.replayed() == bench.memory.kernel.fingerprint()
+
+
+def test_a_full_disk_refuses_and_goes_on_once_there_is_room(bench: Bench) -> None:
+    bench.decide(bench.payment("p0"))
+
+    def room(pages: int) -> None:
+        with bench.house.ledger.engine.connect() as c:
+            c.exec_driver_sql(f"PRAGMA max_page_count={pages}")
+            c.commit()
+
+    before = bench.memory.kernel.fingerprint()
+    room(1)  # SQLite takes the present size: no page more
+    big = [bench.payment(f"x{i}", 600, device="d" * 150) for i in range(3_000)]
+    with pytest.raises(Exception, match="full"):
+        bench.scorer.decide(big)
+    assert bench.memory.kernel.fingerprint() == before
+    assert bench.count(transactions) == 1
+    room(1 << 30)
+    assert bench.decide(bench.payment("p1"))[0]["number"] == 2
+    assert bench.replayed() == bench.memory.kernel.fingerprint()
+
+
+def test_one_by_one_and_all_at_once_give_the_same_memory_and_the_same_scores(house: Any, tmp_path: Any) -> None:
+    from tocsin.ledger import Ledger
+
+    prints, scores = [], []
+    for size in (1, 7, 60):
+        house.ledger = Ledger(tmp_path / f"{size}.sqlite")
+        house.ledger.create()
+        bench = Bench(house)
+        house.folder = tmp_path / str(size)
+        start = house.clock.now
+        arrivals = []
+        for i in range(60):
+            house.clock.now += timedelta(seconds=30)
+            arrivals.append(bench.payment(f"p{i}", 10 + i, device=f"d{i % 5}", retailer=f"r{i % 4}", card=f"c{i % 6}"))
+            if i % 10 == 9:
+                arrivals.append(bench.label(f"p{i - 3}"))
+        house.clock.now = start
+        out = [o for i in range(0, len(arrivals), size) for o in bench.decide(*arrivals[i : i + size])]
+        prints.append(bench.memory.kernel.fingerprint())
+        scores.append([o["score"] for o in out if "score" in o])
+        house.ledger.close()
+    assert len(set(prints)) == 1
+    assert scores[0] == scores[1] == scores[2]
+    assert len(scores[0]) == 60
+
+
+def test_a_late_payment_is_counted_and_marked(bench: Bench) -> None:
+    bench.decide(bench.payment("p1"))
+    bench.house.clock.now -= timedelta(hours=2)
+    bench.decide(bench.payment("p2"), bench.payment("p3", account="bob"))
+    with bench.house.ledger.read() as c:
+        late = {row.id: row.late for row in c.execute(sa.select(transactions.c.id, transactions.c.late))}
+    assert late == {"p1": False, "p2": True, "p3": False}
+    assert bench.memory.kernel.late >= 1
