@@ -193,3 +193,40 @@ def test_the_stream_tells_each_fraud_when_it_became_known(payments: list[tuple])
     known = table.as_known_at(cut)
     assert (known.known_at[known.label >= 0] <= cut).all()
     assert (known.label[table.known_at <= cut] == table.label[table.known_at <= cut]).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.sampled_from(["good", "short", "long", "time", "blank", "quoted"]), min_size=1, max_size=60),
+    st.booleans(),
+)
+def test_a_row_has_the_number_it_has_in_the_file(kinds: list[str], many: bool) -> None:
+    """Blank lines are no rows; a quoted line break does not end one; numbers hold beyond the reader's blocks."""
+    filler = "x" * 2_000_000 if many else "x"
+    lines, number, bad = ["at,amount,account,card"], 0, set()
+    for kind in kinds:
+        if kind == "blank":
+            lines.append("")
+            continue
+        number += 1
+        row = ["2026-03-01T12:00:00Z", "1", str(number), filler if kind == "good" else "y"]
+        if kind == "quoted":
+            row[3] = '"two\nlines"'
+        if kind == "time":
+            row[0] = "soon"
+        if kind in ("short", "long"):
+            row = row[:2] if kind == "short" else [*row, "more"]
+        if kind in ("short", "long", "time"):
+            bad.add(number)
+        lines.append(",".join(row))
+    plain = spec.parse('[columns]\nat = "at"\namount = "amount"\naccount = "account"\ncard = "card"')
+    if number == 0:
+        return
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "p.csv"
+        path.write_text("\n".join(lines), encoding="utf-8")
+        table = read(path, plain)
+    assert table.rows_in == number
+    assert {p.row for p in table.problems} == bad
+    assert (table.batch.keys["account"] == keys_of([str(r) for r in table.row])).all()
+    assert set(table.row.tolist()) == set(range(1, number + 1)) - bad
