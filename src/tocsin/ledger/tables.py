@@ -27,7 +27,8 @@ def _time(name: str, *, nullable: bool = False) -> sa.Column[int]:
     return sa.Column(name, sa.BigInteger, nullable=nullable)
 
 
-# One row: the next free number. Updated first in every write, so on PostgreSQL it also orders the writers.
+# The next free number of "events", updated first in every write, so on PostgreSQL it also orders the writers; and how
+# far others have read it ("links").
 sequence = sa.Table(
     "sequence",
     metadata,
@@ -87,6 +88,17 @@ account_events = sa.Table(
     sa.Column("account", sa.String(200), nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),
     sa.Index("ix_account_events_account_at", "account", "at"),
+)
+
+# Which accounts were seen with which card token, device, address, payee; read from the rows above after the answer.
+links = sa.Table(
+    "links",
+    metadata,
+    sa.Column("word", sa.String(10), primary_key=True),
+    sa.Column("value", sa.String(200), primary_key=True),
+    sa.Column("account", sa.String(200), primary_key=True),
+    sa.Column("first_number", sa.BigInteger, nullable=False),
+    sa.Index("ix_links_account", "account"),
 )
 
 # A later chargeback wins over a verdict; both stay.
