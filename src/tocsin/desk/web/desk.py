@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import cached_property
+from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import jinja2
-import msgspec
 
 from tocsin.desk.web import words
+from tocsin.errors import BadInput
 from tocsin.ledger import Ledger, now
-from tocsin.schema import Score, exponent_of
+from tocsin.schema import exponent_of
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -46,42 +46,50 @@ class Desk:
         self.ledger = ledger
         self.clock = clock
         self.currency = currency
-        self.zone = ZoneInfo(zone)
+        self.zone = _zone(zone)
         self.secure_cookies = secure_cookies
 
     def render(self, template: str, at: datetime, context: Mapping[str, Any]) -> str:
         """A page in words; ``at`` is the moment all its relative times are measured from."""
-        return self._pages.get_template(template).render(
-            **context,
-            due=lambda when: words.due(when, at),
-            clock=lambda when: words.clock(when, at, self.zone),
-            ago=lambda when: words.span((at - when).total_seconds()),
+        return (
+            _templates()
+            .get_template(template)
+            .render(
+                **context,
+                about=lambda minor: words.about(minor, self.currency),
+                ago=lambda when: words.span((at - when).total_seconds()),
+                clock=lambda when: words.clock(when, at, self.zone),
+                due=lambda when: words.due(when, at),
+                exact=lambda when: words.exact(when, self.zone),
+            )
         )
 
-    @cached_property
-    def _pages(self) -> jinja2.Environment:
-        pages = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(HERE / "templates"),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        pages.globals.update(
-            static=_addresses().__getitem__,
-            bars=lambda score: words.bars(score.base, score.stages),
-            base_currency=self.currency,
-            count=words.count,
-        )
-        pages.filters.update(
-            money=words.money,
-            about=lambda minor: words.about(minor, self.currency),
-            exact=lambda at: words.exact(at, self.zone),
-            iso=words.iso,
-            span=words.span,
-            odds=words.odds,
-        )
-        return pages
+
+@cache
+def _templates() -> jinja2.Environment:
+    pages = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    pages.globals.update(
+        static=_addresses().__getitem__, bars=lambda score: words.bars(score.base, score.stages), count=words.count
+    )
+    pages.filters.update(money=words.money, iso=words.iso, odds=words.odds)
+    return pages
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise BadInput(
+            f"a zone must be one of the IANA list; got {name[:40]!r}.",
+            field="zone",
+            hint="Such as Europe/Paris or UTC.",
+        ) from error
 
 
 def _addresses() -> dict[str, str]:
@@ -93,12 +101,3 @@ def _addresses() -> dict[str, str]:
         )
         for path in files
     }
-
-
-def score_in(body: bytes | None) -> Score | None:
-    """The score inside a decision's body; ``None`` when the payment was not scored."""
-    return msgspec.json.decode(body, type=_Scored).score if body else None
-
-
-class _Scored(msgspec.Struct):
-    score: Score | None = None
