@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -106,8 +107,107 @@ def test_the_units_named_for_times_are_read() -> None:
 def commands() -> Iterator[tuple[str, click.Command]]:
     """Every verb and every verb under a verb, as it is typed."""
     for verb in VERBS:
+        if find_spec(f"tocsin.cli.{verb}") is None:  # test_every_verb_is_there says so
+            continue
         command = import_module(f"tocsin.cli.{verb}").command
         yield verb, command
         if isinstance(command, click.Group):
             for name, sub in command.commands.items():
                 yield f"{verb} {name}", sub
+
+
+@pytest.mark.parametrize("verb", list(VERBS))
+def test_every_verb_is_there(verb: str) -> None:
+    assert isinstance(import_module(f"tocsin.cli.{verb}").command, click.Command)
+
+
+COMMANDS = list(commands())
+COMMANDS_PAGE = ROOT / "docs" / "commands.md"
+
+
+def part(name: str) -> str:
+    """What docs/commands.md says of a verb, or of a verb under a verb."""
+    return section(COMMANDS_PAGE.read_text(encoding="utf-8"), f"`tocsin {name}`")
+
+
+@pytest.mark.parametrize("name", [name for name, _ in COMMANDS])
+def test_every_command_is_documented_with_an_example(name: str) -> None:
+    examples = [text for kind, text in blocks(part(name)) if kind == "sh"]
+    assert any(re.search(rf"^(\w+=\S+ )*tocsin {name}\b", text, re.MULTILINE) for text in examples)
+
+
+@pytest.mark.parametrize(("name", "command"), COMMANDS, ids=[name for name, _ in COMMANDS])
+def test_every_option_is_documented_and_no_other(name: str, command: click.Command) -> None:
+    options = {
+        opt for p in command.params if isinstance(p, click.Option) and not p.hidden for opt in p.opts if opt[:2] == "--"
+    } - {"--help"}
+    assert first_options(part(name)) == options
+
+
+def first_options(text: str) -> set[str]:
+    rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `--")]
+    return {word for row in rows for word in re.findall(r"`(--[\w-]+)", row)}
+
+
+@pytest.mark.parametrize(("name", "command"), COMMANDS, ids=[name for name, _ in COMMANDS])
+def test_every_help_says_what_it_does_and_the_verbs_show_an_example(name: str, command: click.Command) -> None:
+    assert command.help
+    assert len(command.help.split("\n")[0]) > 10
+    if " " not in name:
+        assert re.search(r"^ *Examples?:$", command.help, re.MULTILINE)
+        assert f"tocsin {name}" in command.help
+    for param in command.params:
+        if isinstance(param, click.Option) and not param.hidden:
+            assert param.help, f"{param.opts} says nothing"
+
+
+@pytest.mark.parametrize(("name", "command"), COMMANDS, ids=[name for name, _ in COMMANDS])
+def test_every_example_uses_options_that_exist(name: str, command: click.Command) -> None:
+    known = {opt for p in command.params for opt in [*p.opts, *p.secondary_opts]} | {"--help", "-h"}
+    shown = [text for kind, text in blocks(part(name)) if kind == "sh"] + [command.help or ""]
+    for text in shown:
+        for line in re.findall(rf"^\s*tocsin {name}\b([^|>#\n]*)", text.replace("\\\n", " "), re.MULTILINE):
+            unknown = {word.split("=")[0] for word in line.split() if word.startswith("--")} - known
+            if not (isinstance(command, click.Group) and unknown):
+                assert not unknown, line
+
+
+# --- every page ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)|src=\"([^\"]+)\"", text):
+        link = next(filter(None, target))
+        if re.match(r"[a-z]+:", link):
+            continue
+        file, _, anchor = link.partition("#")
+        there = (page.parent / file).resolve() if file else page
+        assert there.exists(), link
+        if anchor and there.suffix == ".md":
+            assert anchor in anchors(there.read_text(encoding="utf-8")), link
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors GitHub makes of a page's headings."""
+    titles = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", t.lower()).replace(" ", "-") for t in titles}
+
+
+RUN = [
+    (page, text) for page in PAGES for kind, text in blocks(page.read_text(encoding="utf-8")) if kind == "python run"
+]
+
+
+@pytest.mark.parametrize(("page", "text"), RUN, ids=[f"{p.stem}-{i}" for i, (p, _) in enumerate(RUN)])
+def test_every_block_that_says_it_runs_does(
+    page: Path, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    exec(compile(text, str(page), "exec"), {"__name__": "__docs__"})
+
+
+def test_some_blocks_run() -> None:
+    """So that renaming the mark cannot switch the test off unseen."""
+    assert len(RUN) >= 1

@@ -58,7 +58,7 @@ def command(
         summary = summarise(table)
     console.print(f"[bold]{escape(file.name)}[/bold], read by {escape(chosen)}.")
     console.print(_facts(summary))
-    if summary.entities:
+    if summary.entities and summary.payments:
         console.print(_entities(summary))
     for note in summary.notes:
         console.print(f"Note: {escape(note)}")
