@@ -39,6 +39,22 @@ def test_an_exact_name_leads_straight_to_the_account(ana: Person, ledger: Ledger
     assert "Nothing called “nobody”" in plain(ana.see("/accounts?q=nobody"))
 
 
+def test_a_payment_an_alert_or_a_device_leads_to_its_account(ana: Person, ledger: Ledger, clock: Any) -> None:
+    made_day.alert(ledger, clock(), account="A-1")
+    made_day.alert(ledger, clock(), account="A-2")
+    assert "Account A-1" in plain(ana.see("/accounts?q=tx-9"))
+    both = plain(ana.see("/accounts?q=A-"))
+    assert "account A-1 A-1 account A-2 A-2" in both
+    assert "alert 2" in plain(ana.see("/accounts?q=2"))
+    assert "device device-7f3a" in plain(ana.see("/accounts?q=device-7f3a"))
+
+
+def test_accounts_that_are_stopped_are_listed(ana: Person, ledger: Ledger, clock: Any) -> None:
+    assert "No account is frozen or blocked." in plain(ana.see("/accounts"))
+    freeze(ledger, ana, clock)
+    assert "A-1 frozen 12:00 1 pending" in plain(ana.see("/accounts"))
+
+
 def test_the_audit_shows_every_act_and_verifies(
     ana: Person, person: Callable[..., Person], ledger: Ledger, clock: Any
 ) -> None:
