@@ -32,7 +32,13 @@ MEMORY = "memory.bin"
 @click.option("--budget", default=None, help="Alerts the analysts can work through, such as 100/day (the default).")
 @click.option("--cost", type=float, default=None, help="Instead: what one alert costs to look at, in major units.")
 @click.option("--fpr", type=float, default=None, help="Instead: the share of genuine payments that may ring.")
-@click.option("--way", type=click.Choice(["trees", "anomaly"]), default="trees", show_default=True)
+@click.option(
+    "--way",
+    type=click.Choice(["trees", "anomaly"]),
+    default="trees",
+    show_default=True,
+    help="From labels, or from none.",
+)
 @click.option(
     "--anomaly", is_flag=True, help="Give the trees a label-free anomaly score, as a column of the last stage."
 )
