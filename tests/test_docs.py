@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 from collections.abc import Iterator
 from importlib import import_module
@@ -211,3 +212,14 @@ def test_every_block_that_says_it_runs_does(
 def test_some_blocks_run() -> None:
     """So that renaming the mark cannot switch the test off unseen."""
     assert len(RUN) >= 1
+
+
+MODULES = sorted((ROOT / "src" / "tocsin").rglob("*.py"))
+EXAMPLES = [m for m in MODULES if ">>> " in m.read_text(encoding="utf-8")]
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: str(p.relative_to(ROOT / "src")))
+def test_every_example_in_a_docstring_runs(path: Path) -> None:
+    name = ".".join(path.relative_to(ROOT / "src").with_suffix("").parts).removesuffix(".__init__")
+    result = doctest.testmod(import_module(name), optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    assert (result.failed, result.attempted > 0) == (0, True)

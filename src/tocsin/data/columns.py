@@ -29,12 +29,21 @@ def is_text(column: pa.ChunkedArray) -> bool:
 
 
 def plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The column without dictionary encoding, texts in one type."""
+    """The column without dictionary encoding, texts in one type, halves as floats."""
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if pa.types.is_null(column.type) or pa.types.is_large_string(column.type):
-        column = column.cast(pa.string())
-    return column
+        return column.cast(pa.string())
+    return column.cast(pa.float32()) if pa.types.is_float16(column.type) else column
+
+
+def can_be_number(kind: pa.DataType) -> bool:
+    """Whether a column of the type can be read as numbers: numbers, texts that say numbers, true and false."""
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    texts = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    numbers = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    return bool(texts or numbers or pa.types.is_boolean(kind) or pa.types.is_null(kind))
 
 
 def as_texts(column: pa.ChunkedArray) -> pa.ChunkedArray:

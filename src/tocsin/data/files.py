@@ -143,6 +143,12 @@ def _rows_of(table: pa.Table, path: Path) -> Rows:
     twice = [name for name, count in Counter(table.column_names).items() if count > 1]
     if twice:
         raise BadInput(f"every column must have a name of its own; {path.name} has {twice[0]!r} twice.", field="file")
+    for place, column in enumerate(table.schema):
+        if pa.types.is_string_view(column.type) or pa.types.is_binary_view(
+            column.type
+        ):  # Arrow cannot take rows of them
+            whole = pa.string() if pa.types.is_string_view(column.type) else pa.binary()
+            table = table.set_column(place, column.name, table.column(place).cast(whole))
     return Rows(table, np.arange(1, table.num_rows + 1, dtype=np.int64))
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tocsin.data.columns import as_texts
+from tocsin.data.columns import as_texts, can_be_number
 from tocsin.data.files import read_rows
 from tocsin.data.problems import Findings
 from tocsin.errors import BadInput, did_you_mean
+from tocsin.schema import NUMBERS
 from tocsin.spec import Join, Spec
 
 _MAY_BE_ABSENT = ("label", "known_at", "weight")
@@ -55,9 +56,9 @@ def places_of(table: pa.Table, spec: Spec, file: str, found: Findings, *, only_e
     BadInput : a column the spec names is not in the file (only labels, weights and made ids may be absent).
     """
     names = table.column_names
-    wanted = {**spec.columns, **spec.extra_numbers, **spec.extra_keys}
-    columns = {word: column for word, column in wanted.items() if column in names}
-    absent = [word for word in wanted if word not in columns]
+    every = {**spec.columns, **spec.extra_numbers, **spec.extra_keys}
+    columns = {word: column for word, column in every.items() if column in names}
+    absent = [word for word in every if word not in columns]
     if only_events:
         absent = [word for word in absent if word in _EVENTS_NEED]
         if "kind" not in spec.columns:
@@ -66,17 +67,20 @@ def places_of(table: pa.Table, spec: Spec, file: str, found: Findings, *, only_e
             )
     for word in absent:
         if word in _MAY_BE_ABSENT:
-            found.notes.append(f"there is no column {wanted[word]!r}: nothing is known as {word}.")
+            found.notes.append(f"there is no column {every[word]!r}: nothing is known as {word}.")
             continue
         raise BadInput(
-            f"the spec reads {word} from the column {wanted[word]!r}, which {file} does not have.",
+            f"the spec reads {word} from the column {every[word]!r}, which {file} does not have.",
             field=f"columns.{word}",
-            hint=did_you_mean(wanted[word], names),
+            hint=did_you_mean(every[word], names),
         )
-    for column in columns.values():
+    numbers = {"amount", *NUMBERS, "weight", *spec.extra_numbers}
+    for word, column in columns.items():
         kind = table.schema.field(column).type
-        if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-            raise BadInput(f"a column must hold texts, numbers or times; {column!r} holds {kind}.", field=column)
+        bytes_ = pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
+        if pa.types.is_nested(kind) or bytes_ or (word in numbers and not can_be_number(kind)):
+            wanted = "numbers" if word in numbers else "texts, numbers or times"
+            raise BadInput(f"a column for {word} must hold {wanted}; {column!r} holds {kind}.", field=column)
     used = set(columns.values()) | {j.left for j in spec.joins} | {j.right for j in spec.joins}
     unread = [n for n in names if n not in used]
     if unread:

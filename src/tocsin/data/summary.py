@@ -140,7 +140,7 @@ def sparkline(counts: NDArray[np.int64], width: int = 60) -> str:
 
     Examples
     --------
-    >>> sparkline(np.array([0, 1, 4, 8]))
+    >>> sparkline(np.array([0, 2, 4, 8]))
     '▁▂▄█'
     """
     if len(counts) == 0:

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from tocsin.data.columns import is_text, plain
 from tocsin.data.problems import Findings
 from tocsin.errors import BadInput
 from tocsin.spec import TimeReading
@@ -41,11 +42,9 @@ def read_times(column: pa.ChunkedArray, reading: TimeReading, name: str, found: 
     """
     there = column.is_valid().to_numpy()
     found.add(~there, name, "a time must be there; got nothing.")
+    column = plain(column)
     kind = column.type
-    if pa.types.is_dictionary(kind):
-        column = column.cast(kind.value_type)
-        kind = column.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+    if is_text(column):
         at = _from_texts(column, reading, name, there, found)
     elif pa.types.is_date(kind):
         at = _zoned(_micros(column.cast(pa.timestamp("us"))), there, reading, name, found)
