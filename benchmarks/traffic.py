@@ -26,7 +26,7 @@ COLUMNS = "account card device ip latitude longitude country retailer retailer_k
 def learn_model(folder: Path, transactions: int) -> None:
     """A made world and a model learned from it, with the memory of its past, by the two commands a user would type."""
     run("world", "--out", folder / "world", "--transactions", transactions, "--seed", 7)
-    run("learn", folder / "world" / "world.parquet", "--spec", "world", "--out", folder / "model")
+    run("learn", folder / "world" / "world.parquet", "--spec", "world", "--fpr", 0.005, "--out", folder / "model")
 
 
 def run(*words: object) -> str:
@@ -40,16 +40,18 @@ def run(*words: object) -> str:
 
 
 def payments(world: Path, count: int, *, prefix: str = "live") -> list[bytes]:
-    """The world's newest payments once more as JSON, as often as needed, with ids and times of their own."""
+    """The world's newest payments once more as JSON, after its end, as often as needed, with ids of their own.
+
+    They keep their distances in time, so velocities and alerts stay those of ordinary days.
+    """
     table = pq.read_table(world, columns=["at", "kind", "amount_minor", "currency", *COLUMNS])
-    rows = [row for row in table.to_pylist() if row["kind"] in (None, "payment")]
-    start = max(row["at"] for row in rows).astimezone(UTC) + timedelta(minutes=1)
-    rows = rows[-count:]
+    rows = [row for row in table.to_pylist() if row["kind"] in (None, "payment")][-count:]
+    span = rows[-1]["at"] - rows[0]["at"] + timedelta(minutes=1)
     out = []
     for i in range(count):
         row = rows[i % len(rows)]
         body: dict[str, Any] = {name: row[name] for name in COLUMNS if row[name] not in (None, "")}
-        body |= {"id": f"{prefix}-{i}", "at": start + timedelta(milliseconds=50 * i)}
+        body |= {"id": f"{prefix}-{i}", "at": row["at"].astimezone(UTC) + span * (1 + i // len(rows))}
         body |= {"amount_minor": row["amount_minor"], "currency": row["currency"]}
         out.append(msgspec.json.encode(body))
     return out
@@ -62,6 +64,7 @@ class Server:
     process: subprocess.Popen[bytes]
     port: int
     key: str
+    log: Path
 
     @property
     def client(self) -> httpx.Client:
@@ -75,7 +78,7 @@ class Server:
         started = time.perf_counter()
         while time.perf_counter() - started < seconds:
             if self.process.poll() is not None:
-                raise RuntimeError(f"the server ended with {self.process.returncode}")
+                raise RuntimeError(f"the server ended: {self.log.read_text()[-2000:]}")
             try:
                 if httpx.get(f"http://127.0.0.1:{self.port}/ready", timeout=5).status_code == 200:
                     return time.perf_counter() - started
@@ -101,7 +104,7 @@ def start_server(model: Path, data: Path, port: int, key: str, *more: object) ->
     words = ["serve", model, "--data", data, "--port", port, "--ahead-h", -1, *more]
     with (data / "serve.log").open("ab") as log:
         process = subprocess.Popen([TOCSIN, *map(str, words)], env=ENVIRONMENT, stdout=log, stderr=log)
-    return Server(process, port, key)
+    return Server(process, port, key, data / "serve.log")
 
 
 @contextmanager
@@ -227,7 +230,9 @@ async def send(
             queue.put_nowait((due, place, request))
         for _ in workers:
             queue.put_nowait((0.0, -1, b""))
-    await asyncio.gather(*workers, return_exceptions=True)
+    ends = await asyncio.gather(*workers, return_exceptions=True)
+    if not load.latencies:
+        raise next((end for end in ends if isinstance(end, OSError)), ConnectionError("nothing was answered"))
     load.seconds = time.perf_counter() - started
     load.generator_cpu = (time.process_time() - cpu) / load.seconds
     return load

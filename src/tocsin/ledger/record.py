@@ -15,8 +15,22 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from tocsin.ledger.standing import Standing, fold
 from tocsin.ledger.store import Ledger
-from tocsin.ledger.tables import account_events, accounts, alerts, decisions, labels, transactions
+from tocsin.ledger.tables import (
+    account_events,
+    accounts,
+    alerts,
+    blocks,
+    decisions,
+    freezes,
+    labels,
+    sequence,
+    transactions,
+)
+
+# Said as a literal, so that one parameter is left: the list of accounts.
+_ACTIVE = {table.name: table.c.status == sa.literal_column("'active'") for table in (freezes, blocks)}
 
 
 class TransactionRow(NamedTuple):
@@ -141,11 +155,50 @@ class Recorder:
                 self._among(account_events.c.id)
             )
         )
+        self._next = self._compile(
+            sa.select(sequence.c.next).where(sequence.c.name == sa.literal_column("'events'")).with_for_update()
+        )
+        self._take = self._compile(
+            sequence.update()
+            .where(sequence.c.name == sa.literal_column("'events'"))
+            .values(next=sa.bindparam("first") + sa.bindparam("count"))
+        )
+        self._hold = self._compile(
+            sa.select(accounts.c.account)
+            .where(self._among(accounts.c.account))
+            .order_by(accounts.c.account)
+            .with_for_update(read=True)
+        )
+        self._stops = [
+            (
+                word,
+                self._compile(sa.select(t.c.account, t.c.direction).where(_ACTIVE[t.name], self._among(t.c.account))),
+            )
+            for word, t in (("frozen", freezes), ("blocked", blocks))
+        ]
         self._labels_kept = self._compile(
             sa.select(
                 labels.c.transaction_number, labels.c.source, labels.c.finding, labels.c.known_at, labels.c.number
             ).where(self._among(labels.c.transaction_number))
         )
+
+    def next_number(self, connection: sa.Connection) -> int:
+        """The number the next thing will get, locked until this write ends; as ``sequence.next_number``."""
+        cursor = _cursor(connection)
+        cursor.execute(self._next)
+        return int(cursor.fetchone()[0])
+
+    def take_numbers(self, connection: sa.Connection, first: int, count: int) -> None:
+        """Take ``count`` numbers from ``first``, which :meth:`next_number` has locked."""
+        _cursor(connection).execute(self._take, (first, count))
+
+    def standings(self, connection: sa.Connection, names: Iterable[str]) -> dict[str, Standing]:
+        """What stands against each of these accounts; as ``standing.standing_of``, which says what is locked."""
+        wanted = list(names)
+        if not self._sqlite:
+            self._ask(connection, self._hold, sorted(wanted))
+        rows = [(word, *row) for word, statement in self._stops for row in self._ask(connection, statement, wanted)]
+        return fold(rows) if rows else {}
 
     def payments_kept(self, connection: sa.Connection, ids: Iterable[str]) -> dict[str, KeptPayment]:
         """Which of these transactions are in the ledger already, with the answer each got."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -36,12 +36,20 @@ def standing_of(connection: sa.Connection, names: Collection[str], *, hold: bool
     if hold and connection.dialect.name != "sqlite":
         query = sa.select(accounts.c.account).where(accounts.c.account.in_(wanted)).order_by(accounts.c.account)
         connection.execute(query.with_for_update(read=True))
-    found: dict[str, set[str]] = {}
-    for table, word in ((freezes, "frozen"), (blocks, "blocked")):
-        rows = connection.execute(
+    rows = [
+        (word, account, direction)
+        for table, word in ((freezes, "frozen"), (blocks, "blocked"))
+        for account, direction in connection.execute(
             sa.select(table.c.account, table.c.direction).where(table.c.status == "active", table.c.account.in_(wanted))
         )
-        for account, direction in rows:
-            for way in ("in", "out") if direction == "both" else (direction,):
-                found.setdefault(account, set()).add(f"{word}_{way}")
+    ]
+    return fold(rows)
+
+
+def fold(rows: Iterable[tuple[str, str, str]]) -> dict[str, Standing]:
+    """(``frozen`` or ``blocked``, account, direction) of everything active -> the standing of each account named."""
+    found: dict[str, set[str]] = {}
+    for word, account, direction in rows:
+        for way in ("in", "out") if direction == "both" else (direction,):
+            found.setdefault(account, set()).add(f"{word}_{way}")
     return {account: Standing(**dict.fromkeys(words, True)) for account, words in found.items()}

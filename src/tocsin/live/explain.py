@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from time import monotonic, sleep
 from typing import Any, NamedTuple
 
 import msgspec
@@ -24,6 +25,7 @@ from tocsin.schema import Reason
 
 log = logging.getLogger("tocsin.live")
 AT_ONCE = 16
+MOST_PATIENT_S = 0.5
 ModelOf = Callable[[str], Artifact]
 
 
@@ -79,12 +81,20 @@ class Explainer:
     Parameters
     ----------
     write : has something done where it does not stand in the way of decisions, the scoring thread.
+    busy : whether payments wait; then reasons wait too, but never longer than ``MOST_PATIENT_S`` a handful.
     """
 
-    def __init__(self, ledger: Ledger, model_of: ModelOf, write: Callable[[Callable[[], Any]], Any]) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        model_of: ModelOf,
+        write: Callable[[Callable[[], Any]], Any],
+        busy: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._ledger = ledger
         self._model_of = model_of
         self._write = write
+        self._busy = busy
         self._bell = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="tocsin-explainer", daemon=True)
@@ -110,11 +120,18 @@ class Explainer:
             self._bell.wait()
             self._bell.clear()
             try:
-                while not self._stopping and (done := explain(self._ledger, self._model_of)):
+                while not self._stopping and self._wait_politely() and (done := explain(self._ledger, self._model_of)):
                     self._write(lambda done=done: keep(self._ledger, done))  # type: ignore[misc]
             except Exception as error:  # a full disk, a service that stops: the next bell tries again
                 if not self._stopping:
                     log.warning("alerts wait for their reasons: %s", error)
+
+    def _wait_politely(self) -> bool:
+        """Let payments go first; always true."""
+        until = monotonic() + MOST_PATIENT_S
+        while self._busy() and monotonic() < until and not self._stopping:
+            sleep(0.01)
+        return True
 
 
 def _reasons(

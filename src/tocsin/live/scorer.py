@@ -18,8 +18,6 @@ import sqlalchemy as sa
 from tocsin.artifact import Artifact
 from tocsin.ledger import Ledger, microseconds
 from tocsin.ledger.record import Recorder, Rows
-from tocsin.ledger.sequence import next_number, take_numbers
-from tocsin.ledger.standing import standing_of
 from tocsin.ledger.store import Clock
 from tocsin.ledger.tables import decisions, transactions
 from tocsin.live.door import Arrival
@@ -77,7 +75,7 @@ class Scorer:
                 if batch.new:
                     new_accounts = self._introduce(connection, batch)
                     self._rule(connection, batch, rows)
-                    self._write(connection, rows, len(batch.new))
+                    self._write(connection, rows, batch.entries[0].number, len(batch.new))
         except BaseException:
             self.memory.undo()
             raise
@@ -101,7 +99,7 @@ class Scorer:
                 )
 
     def _read(self, connection: sa.Connection, arrivals: Sequence[Arrival]) -> Sorted:
-        first = next_number(connection, lock=True)
+        first = self._recorder.next_number(connection)
         self.memory.catch_up(connection, first - 1)
         batch = Sorted(self._recorder, connection, arrivals, first)
         self._lap("ledger_read")
@@ -115,7 +113,7 @@ class Scorer:
         scored = self.model.score(matrix)
         self._lap("trees")
         payments = [a.value for a in batch.new if isinstance(a.value, Transaction)]
-        standings = standing_of(connection, {n for p in payments for n in (p.account, p.payee) if n})
+        standings = self._recorder.standings(connection, {n for p in payments for n in (p.account, p.payee) if n})
         self._lap("ledger_read")
         judge = Judge(self.model, scored, standings, now=self._clock(), due_in=self._due_in)
         row = 0
@@ -147,8 +145,8 @@ class Scorer:
                 newest[arrival.value.account] = max(seen, arrival.at)
         return frozenset(out)
 
-    def _write(self, connection: sa.Connection, rows: Rows, count: int) -> None:
-        take_numbers(connection, count)
+    def _write(self, connection: sa.Connection, rows: Rows, first: int, count: int) -> None:
+        self._recorder.take_numbers(connection, first, count)
         self._recorder.add(connection, rows)
         self._lap("ledger_write")
 

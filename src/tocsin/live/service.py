@@ -218,7 +218,8 @@ class Service:
         self.waiting = Waiting(self._scorer, most_waiting=self.limits.most_waiting)
         self.waiting.start()
         self._activation, self._snapshot_at = wanted, monotonic()
-        self._explainer = Explainer(self.ledger, self.model_of, self._between)
+        room = self.waiting
+        self._explainer = Explainer(self.ledger, self.model_of, self._between, lambda: room.size > 0)
         self._scorer.on_alert = self._explainer.ring
         self._explainer.start()
         self.problem = None
