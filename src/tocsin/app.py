@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +17,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from tocsin.desk.web import Desk
+from tocsin.desk.web import routes as desk_routes
 from tocsin.errors import BadInput, NotFound, TocsinError
 from tocsin.ledger import Ledger, backup, now
 from tocsin.ledger.store import Clock
@@ -25,6 +27,7 @@ from tocsin.live.http import refusal
 from tocsin.money import Rates
 
 PREFIX = "TOCSIN_"
+_OWN_MACHINE = ("127.0.0.1", "::1", "localhost")
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -37,6 +40,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     durability : what an answer survives with SQLite: ``process`` a killed process, ``power`` a power cut too.
     host, port : where to listen.
     currency, rates : the base currency, or a rates file that names it.
+    zone : the IANA zone in which the desk shows times.
+    https : people reach the desk over https even if ``host`` is this machine, because something stands before it.
     The rest are :class:`tocsin.live.Limits`, with their units in their names; ``ahead_h`` below 0 takes any time.
     """
 
@@ -47,6 +52,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     port: int = 8477
     currency: str = "EUR"
     rates: str = ""
+    zone: str = "UTC"
+    https: bool = False
     deadline_ms: int = 1_000
     largest_body: int = 4 << 20
     most_lines: int = 10_000
@@ -100,7 +107,7 @@ def read_settings(path: Path | None = None, *, environment: Mapping[str, str] | 
         except tomllib.TOMLDecodeError as error:
             raise BadInput(f"a settings file must be TOML: {error}.", field=str(path)) from error
     try:
-        return msgspec.convert(values | given, Settings, strict=False)
+        return msgspec.convert(values | given, Settings, strict=False, dec_hook=lambda kind, value: kind(value))
     except msgspec.ValidationError as error:
         message, _, where = str(error).partition(" - at `$.")
         raise BadInput(
@@ -155,27 +162,23 @@ def make_service(settings: Settings, ledger: Ledger, *, clock: Clock = now) -> S
     )
 
 
-def build(settings: Settings, *, clock: Clock = now, started: Callable[[], None] | None = None) -> Starlette:
-    """One application: the live service at ``/v1``, the desk at ``/``.
-
-    Parameters
-    ----------
-    started : called once the service has taken its first look at the model in force.
-    """
+def build(settings: Settings, *, clock: Clock = now) -> Starlette:
+    """One application: the live service at ``/v1``, the desk at ``/``; its lifespan starts and stops the service."""
     ledger = open_ledger(settings)
     service = make_service(settings, ledger, clock=clock)
+    # Over plain HTTP a browser keeps a secure cookie only when it talks to its own machine, and not every browser does.
+    secure = settings.https or settings.host not in _OWN_MACHINE
+    desk = Desk(ledger, clock=clock, currency=service.door.rates.base, zone=settings.zone, secure_cookies=secure)
 
     @asynccontextmanager
     async def life(_app: Starlette) -> AsyncIterator[None]:
         service.start()
-        if started:
-            started()
         yield
         service.stop()
         ledger.close()
 
     app = Starlette(
-        routes=[*routes(service)],
+        routes=[*routes(service), *desk_routes(desk)],
         lifespan=life,
         exception_handlers={TocsinError: _refuse, HTTPException: _refuse_http},
     )

@@ -13,6 +13,8 @@ import uvicorn
 
 from tocsin.app import Settings, build, open_ledger, read_settings
 from tocsin.artifact import load
+from tocsin.desk.access import first_admin
+from tocsin.desk.web.doors import WELCOME
 from tocsin.ledger import keys, models, now
 
 
@@ -50,9 +52,10 @@ def command(model: Path | None, settings_file: Path | None, **flags: Any) -> Non
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     settings = read_settings(settings_file, **flags)
-    _prepare(settings, model)
+    address = f"http://{settings.host}:{settings.port}"
+    _prepare(settings, model, address)
     app = build(settings)
-    click.echo(f"Tocsin answers at http://{settings.host}:{settings.port} (API: /v1/docs). Stop with Ctrl-C.", err=True)
+    click.echo(f"Tocsin answers at {address}: the desk at /, the API at /v1/docs. Stop with Ctrl-C.", err=True)
     # Two threads share the interpreter: a waiting one should get it after half a millisecond, not after five.
     sys.setswitchinterval(0.0005)
     gc.freeze()
@@ -67,10 +70,12 @@ def command(model: Path | None, settings_file: Path | None, **flags: Any) -> Non
         access_log=False,
         log_level="warning",
         server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=5,  # a browser that listens for news would never hang up
     )
 
 
-def _prepare(settings: Settings, model: Path | None) -> None:
+def _prepare(settings: Settings, model: Path | None, address: str) -> None:
     """Put the named model in force, and say what is still missing."""
     ledger = open_ledger(settings)
     try:
@@ -87,6 +92,9 @@ def _prepare(settings: Settings, model: Path | None) -> None:
                         actor="tocsin serve",
                         at=now(),
                     )
+        token = first_admin(ledger, at=now())
+        if token is not None:
+            click.echo(f"The first administrator sets a password here, once: {address}{WELCOME}{token}", err=True)
         with ledger.read() as connection:
             if not keys.in_force(connection):
                 click.echo("No service has a key yet: `tocsin key new NAME` makes one.", err=True)

@@ -42,7 +42,7 @@ def take_over(ledger: Ledger, model: Path, plan: Plan, folder: Path) -> None:
     with ledger.read() as connection:
         begins, fresh = _first_number(connection)
     if ends + 1 != begins and not (fresh and begins == 1):
-        log.warning("the memory in %s ends at %d, this ledger begins at %d; it is left aside", model, ends, begins)
+        log.info("the memory in %s ends at %d, this ledger begins at %d; it is left aside", model, ends, begins)
         return
     _copy(brought, kept)
     if ends + 1 != begins:
