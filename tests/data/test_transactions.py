@@ -134,6 +134,7 @@ def test_a_file_cut_short_gives_what_it_still_holds(tmp_path: Path, method: str)
         ("p.csv", b"at,amount,account\n", "not one row"),
         ("p.csv", b"\x00\x01\x02\x03", "something else"),
         ("p.csv", b"at,at,account\n1,2,3\n", "twice"),
+        ("p.csv", b"2026-03-01T12:00:00Z,4111111111111111,a\n", "must name the columns"),
         ("p.json", b'[{"at": 1}]', "one object a line"),
         ("p.parquet", b"PAR1 and no more", "whole"),
         ("p.csv.gz", b"\x1f\x8b\x08\x00broken", "rows"),
@@ -143,6 +144,23 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, name: str, content:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(BadInput, match=word):
         read(tmp_path / name, a_spec())
+
+
+def test_no_message_shows_a_card_number(tmp_path: Path) -> None:
+    """Not even where the columns were exchanged by mistake."""
+    card = "4111111111111111"
+    rows = [f"{card},{card},a,{card},{card}", f"2026-03-01T12:00:00Z,x{card},a,{card},payment"]
+    path = a_file(tmp_path, "at,amount,account,y,kind", *rows, "2026-03-01T12:00:00Z,1,a,0,payment")
+    table = read(path, a_spec('label = "y"\nkind = "kind"'))
+    assert len(table.problems) >= 5
+    assert not any(card in p.what + p.hint for p in table.problems)
+    path = a_file(tmp_path, f"{card},2,a", f"{card},2,a")
+    with pytest.raises(BadInput, match="must name the columns"):
+        read(path, a_spec())
+
+
+def test_blanks_around_a_column_s_name_are_not_part_of_it(tmp_path: Path) -> None:
+    check_two(read(a_file(tmp_path, " at, amount ,account", *LINES[1:]), a_spec()))
 
 
 def test_no_file_or_a_folder_names_what_is_there(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tocsin.batch import keys_of
-from tocsin.data.problems import Findings
+from tocsin.data.problems import Findings, shown
 from tocsin.money import Rates
 from tocsin.schema import CURRENCIES, LARGEST_AMOUNT_MINOR, exponent_of
 from tocsin.spec import LabelReading
@@ -102,7 +102,7 @@ def _numeric(column: pa.ChunkedArray, name: str, found: Findings) -> pa.ChunkedA
     clean = pc.fill_null(pc.match_substring_regex(texts, _NUMBER), False)
     endless = pc.fill_null(pc.match_substring_regex(texts, r"^[+-]?inf(inity)?$", ignore_case=True), False)
     bad = pc.invert(pc.or_(pc.or_(missing, clean), endless)).to_numpy()
-    found.add(np.asarray(bad), name, lambda i: f"must be a number; got {str(texts[i])[:30]!r}.")
+    found.add(np.asarray(bad), name, lambda i: f"must be a number; got {shown(texts[i])}.")
     return pc.if_else(pc.or_(clean, endless), texts, None).cast(pa.float64())
 
 
@@ -134,7 +134,7 @@ def read_amounts(
             found.add(
                 rows,
                 "currency",
-                f"must be an ISO 4217 code such as EUR; got {code[:12]!r}.",
+                f"must be an ISO 4217 code such as EUR; got {shown(code[:12])}.",
                 "Three letters, capitals.",
             )
         elif code != base and (rates is None or rates.base != base or not rates.knows(code)):
@@ -162,7 +162,7 @@ def _minor(
     found.add(wanted & ~found.bad & np.isnan(value), name, "an amount must be there; got nothing.")
     found.add(wanted & np.isinf(value), name, "an amount must be finite; got infinity.")
     found.add(
-        wanted & (value < 0),
+        wanted & (value < 0) & np.isfinite(value),
         name,
         lambda i: f"an amount must not be negative; got {value[i]:g}.",
         "A refund is a payment of its own with the retailer as account.",
@@ -197,7 +197,7 @@ def _text_values(column: pa.ChunkedArray, name: str, wanted: NDArray[np.bool_], 
     found.add(
         wanted & mine.bad,
         name,
-        lambda i: f"an amount must be a plain number such as 1234.56; got {str(column[i])[:30]!r}.",
+        lambda i: f"an amount must be a plain number such as 1234.56; got {shown(column[i])}.",
         "Without currency signs, blanks or thousands marks, and with a point.",
     )
     return value
@@ -215,7 +215,7 @@ def read_labels(column: pa.ChunkedArray, reading: LabelReading, name: str, found
     found.add(
         label == -2,
         name,
-        lambda i: f"a label must be a value the spec names; got {words[place[i]][:30]!r}.",
+        lambda i: f"a label must be a value the spec names; got {shown(words[place[i]])}.",
         "Add the value under [label] to fraud, genuine or unknown.",
     )
     return np.where(label == -2, -1, label).astype(np.int8)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import bz2
 import io
 import json
+import re
 import zlib
 from collections import Counter
 from dataclasses import dataclass, field
@@ -193,6 +194,12 @@ def _read_csv(data: bytes, path: Path) -> Rows:
     names = pa.csv.read_csv(
         io.BytesIO(data.split(b"\n", 1)[0] + b"\n"), parse_options=pa.csv.ParseOptions(delimiter=delimiter)
     ).column_names
+    if any(re.match(r"\s*(\d{4}-\d\d-\d\d|-?\d+\.\d|\d{6})", name) for name in names):
+        raise BadInput(
+            f"the first line of a CSV file must name the columns; in {path.name} it looks like a row.",
+            field="file",
+            hint="Put a line such as at,amount,account before it.",
+        )
     try:
         table = pa.csv.read_csv(
             pa.BufferReader(data),
@@ -210,7 +217,7 @@ def _read_csv(data: bytes, path: Path) -> Rows:
         )
     except pa.ArrowInvalid as error:
         raise BadInput(f"{path.name} cannot be read as CSV: {error}.", field="file") from error
-    rows = _rows_of(table, path)
+    rows = _rows_of(table.rename_columns([name.strip() for name in names]), path)
     rows.unsplit = unsplit
     if unsplit:
         rows.number = _without(table.num_rows, [u.row for u in unsplit])

@@ -6,11 +6,25 @@ after the header, so row 1 is what a reader sees first.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+def shown(value: object) -> str:
+    """A value as a message may show it: cut, and without the digits of what may be a card number.
+
+    Examples
+    --------
+    >>> shown("31/31/2026"), shown("4111 1111 1111 1111")
+    ("'31/31/2026'", '16 digits')
+    """
+    text = str(value)
+    run = re.search(r"\d{12,}", re.sub(r"[ -]", "", text))
+    return f"{len(run[0])} digits" if run else repr(text[:30])
 
 
 @dataclass(frozen=True, slots=True)

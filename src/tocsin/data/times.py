@@ -7,7 +7,6 @@ exist in spring is a bad row; in the hour that comes twice in autumn the first i
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -16,7 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tocsin.data.columns import is_text, plain
-from tocsin.data.problems import Findings
+from tocsin.data.problems import Findings, shown
 from tocsin.errors import BadInput
 from tocsin.spec import TimeReading
 
@@ -102,12 +101,12 @@ def _from_texts(
     if reading.format is not None:
         parsed = pc.strptime(texts, format=reading.format, unit="us", error_is_null=True)
         bad = there & ~(parsed.is_valid().to_numpy() & reads_back(parsed, texts, reading.format))
-        found.add(bad, name, lambda i: f"a time must read {reading.format}; got {_say(texts[i])}.")
+        found.add(bad, name, lambda i: f"a time must read {reading.format}; got {shown(texts[i])}.")
         return _zoned(_micros(parsed), there & ~bad, reading, name, found)
     if reading.epoch is not None:
         numeric = _matches(texts, _PLAIN)
         bad = there & ~numeric
-        found.add(bad, name, lambda i: f"a time must be a number of {reading.unit} units; got {_say(texts[i])}.")
+        found.add(bad, name, lambda i: f"a time must be a number of {reading.unit} units; got {shown(texts[i])}.")
         numbers = pc.if_else(pa.array(numeric), texts, None).cast(pa.float64())
         return _from_numbers(numbers, reading, name, there & ~bad, found)
     zoned, naive = _matches(texts, _ZONED), _matches(texts, _NAIVE)
@@ -120,7 +119,7 @@ def _from_texts(
     found.add(
         bad,
         name,
-        lambda i: f"a time must read such as 2026-03-01T12:00:00Z; got {_say(texts[i])}.",
+        lambda i: f"a time must read such as 2026-03-01T12:00:00Z; got {shown(texts[i])}.",
         'For another way of writing, say it in the spec: [time] format = "%d/%m/%Y %H:%M".',
     )
     short = pc.replace_substring_regex(texts, r"(\.\d{6})\d+", r"\1")
@@ -146,10 +145,6 @@ def reads_back(parsed: pa.ChunkedArray, texts: pa.ChunkedArray, form: str) -> ND
 
     again = pc.strftime(parsed.cast(pa.timestamp("s")), format=form)
     return np.asarray(pc.fill_null(pc.equal(bare(again), bare(texts)), False).to_numpy())
-
-
-def _say(value: Any) -> str:
-    return repr(str(value)[:30])
 
 
 def _day_exists(texts: pa.ChunkedArray) -> NDArray[np.bool_]:

@@ -28,7 +28,7 @@ from tocsin.data.columns import (
 from tocsin.data.files import REPLACED, Rows, read_rows
 from tocsin.data.identity import made_ids, repeated
 from tocsin.data.named import join, places_of
-from tocsin.data.problems import Findings, Problem
+from tocsin.data.problems import Findings, Problem, shown
 from tocsin.data.side import write_bad
 from tocsin.data.table import Table
 from tocsin.data.times import NEVER, read_times
@@ -170,7 +170,7 @@ def _read_kinds(column: pa.ChunkedArray, name: str, found: Findings) -> NDArray[
     found.add(
         kind == 255,
         name,
-        lambda i: f"a kind must be payment or an account event; got {([*words, ''][place[i]])[:30]!r}.",
+        lambda i: f"a kind must be payment or an account event; got {shown([*words, ''][place[i]])}.",
         f"Account events: {', '.join(ACCOUNT_EVENTS)}. Labels belong in a column of their own.",
     )
     return kind
