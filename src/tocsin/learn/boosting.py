@@ -42,7 +42,7 @@ class BoostingSettings:
     """
 
     trees: int = 300
-    leaves: int = 31
+    leaves: int = 15
     rate: float = 0.06
     patience: int = 25
     least_rows: int = 40

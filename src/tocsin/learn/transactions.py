@@ -6,8 +6,10 @@
                             thresholds set
 
 All of it is done as it would have been at the moment the held-out window begins: a label that became known later is
-unknown. With ``refit`` the trees are then grown once more, each stage as many as were chosen, on everything before that
-moment; calibration and thresholds stay those of the first trees, because the second have seen the window. So the
+unknown. With ``refit`` the trees are then grown once more, each stage as many as were chosen, on everything known by
+that moment but the last days, whose labels are hardly known anyway. The slopes of the calibration stay those of the
+first trees, because the second have seen the window; on the last days, which neither has seen, the second are shifted
+to expect as many frauds as the first, which needs no label, and a budget of alerts a day is counted there. So the
 held-out figures are those of the very trees that ship.
 """
 
@@ -17,7 +19,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -34,8 +35,9 @@ from tocsin.learn.boosting import BoostingSettings, StagedTrees
 from tocsin.learn.contract import UNKNOWN, Examples
 from tocsin.learn.quality import Quality, quality
 from tocsin.learn.unsupervised import IsolationForest
-from tocsin.measure.budget import Goal, PerDay, Window, thresholds
+from tocsin.measure.budget import DAY, Goal, PerDay, Window, thresholds
 from tocsin.measure.calibration import Calibration, fit_calibration, logistic
+from tocsin.measure.policy import Policy
 from tocsin.spec import Spec
 
 Told = Callable[[str, float], None]
@@ -70,12 +72,20 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """Which payments do what: bool[n] each, and the moment the model is made (microseconds)."""
+    """Which payments do what, bool[n], and three moments (microseconds).
 
-    past: NDArray[np.bool_]
+    Parameters
+    ----------
+    newest : labels known, trees stopped and calibrated by. held_out : measured.
+    begins : trees grown before it are stopped and calibrated by what came after.
+    quiet : trees grown again see nothing from here on.
+    made : the moment the model is made.
+    """
+
     newest: NDArray[np.bool_]
     held_out: NDArray[np.bool_]
     begins: int
+    quiet: int
     made: int
 
 
@@ -128,7 +138,7 @@ def windows_of(examples: Examples, recipe: Recipe) -> Windows:
         made = max(int(at[-1]), int(known.max()) if len(known) else 0) + 1
     then = examples.as_known_at(made)
     mature = made - _label_delay(then)
-    before = np.flatnonzero((at < made) & (at <= mature) if recipe.held_out else at < made)
+    before = np.flatnonzero((at < made) & (at <= mature))
     if not len(before):
         raise BadInput(
             "no payment is old enough for its label to be known when the held-out window begins.",
@@ -138,7 +148,10 @@ def windows_of(examples: Examples, recipe: Recipe) -> Windows:
     known_then = np.zeros(n, dtype=bool)
     known_then[: len(then)] = then.label != UNKNOWN
     newest = known_then & (at >= begins) & (at <= at[before[-1]])
-    return Windows(at < begins, newest, at >= made, begins, made)
+    before_made = int((at < made).sum())
+    quiet = int(at[int(before_made * 0.95)])
+    quiet = max(begins, min(quiet, max(int(at[before_made - 1]) - 7 * DAY, int(at[int(before_made * 0.9)]))))
+    return Windows(newest, at >= made, begins, quiet, made)
 
 
 _LATEST = np.iinfo(np.int64).max // 2
@@ -167,7 +180,8 @@ def learn(
     names = plan.names
     if recipe.way == "anomaly" or recipe.anomaly:
         told("learning what is usual", 0.0)
-        forest = IsolationForest(plan.categorical, seed=recipe.boosting.seed).fit(examples.take(windows.past))
+        forest = IsolationForest(plan.categorical, seed=recipe.boosting.seed)
+        forest.fit(examples.take(examples.at < windows.begins))
         column = forest.score(examples.matrix)
         examples = Examples(
             np.column_stack([examples.matrix, column]),
@@ -181,19 +195,22 @@ def learn(
     newest = examples.as_known_at(windows.made).take(windows.newest[: int((examples.at < windows.made).sum())])
     _check_frauds(newest, "the newest window, which trees are stopped and calibrated by,")
     most = recipe.boosting.trees
-    trees.fit(
-        examples.as_known_at(windows.begins), newest, progress=lambda k: told("growing trees", min(1.0, k / most))
-    )
+    grown = examples.as_known_at(windows.begins)
+    trees.fit(grown, newest, progress=lambda k: told("growing trees", min(1.0, k / most)))
     margins = trees.margins(newest.matrix)
     calibrations = [_calibrated(margins[:, s], newest) for s in range(len(ends))]
     policy = thresholds(recipe.goal, _window(newest, calibrations[-1](margins[:, -1])))
-    grown = examples.as_known_at(windows.begins)
     if recipe.refit:
+        first = trees
         grown = examples.as_known_at(windows.made)
-        total = max(1, sum(trees.rounds_))
+        grown = grown.take(grown.at < windows.quiet)
+        total = max(1, sum(first.rounds_))
         trees = StagedTrees(ends, plan.categorical, recipe.boosting).fit(
-            grown, rounds=trees.rounds_, progress=lambda k: told("growing them again on all that is known", k / total)
+            grown, rounds=first.rounds_, progress=lambda k: told("growing them again on all that is known", k / total)
         )
+        quiet = examples.take((examples.at >= windows.quiet) & (examples.at < windows.made))
+        calibrations = _shifted(first.margins(quiet.matrix), trees.margins(quiet.matrix), calibrations, quiet.weight)
+        policy = _recounted(policy, recipe.goal, quiet, calibrations[-1](trees.margins(quiet.matrix)[:, -1]))
     told("done", 1.0)
     stages = tuple(
         StageCard(name=name, columns=end, trees=int(count), calibration=calibration)
@@ -242,6 +259,8 @@ def _anomaly_model(
         _calibrated(margin[:, 0], newest.known()) if labelled and len(newest.known()) == len(newest) else Calibration()
     )
     policy = thresholds(recipe.goal, _window(newest, calibration(margin[:, 0])))
+    quiet = known.take(known.at >= windows.quiet)
+    policy = _recounted(policy, recipe.goal, quiet, calibration(odds_of(quiet.matrix[:, -1])))
     stage = StageCard(name="anomaly", columns=len(names), trees=0, calibration=calibration)
     card = _card(spec, plan, recipe, names, (stage,), newest, policy, examples, known, source, forest)
     files = {SPEC: spec.text.encode(), ANOMALY: forest.graph_}
@@ -252,6 +271,37 @@ def _calibrated(margin: NDArray[np.float64], newest: Examples) -> Calibration:
     """Two slopes where there are frauds enough to tell them apart, else one."""
     way = "beta" if int((newest.label == 1).sum()) >= 200 else "platt"
     return fit_calibration(margin, newest.label, newest.weight, way=way)
+
+
+def _shifted(
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
+    calibrations: list[Calibration],
+    weight: NDArray[np.float64] | None,
+) -> list[Calibration]:
+    """The calibrations moved so that the second trees expect, at every exit, as many frauds as the first."""
+    moved = []
+    for stage, calibration in enumerate(calibrations):
+        wanted = _expected(calibration(first[:, stage]), weight)
+        logit = calibration(second[:, stage])
+        low, high = -10.0, 10.0
+        for _ in range(60):
+            middle = (low + high) / 2
+            low, high = (middle, high) if _expected(logit + middle, weight) < wanted else (low, middle)
+        moved.append(msgspec.structs.replace(calibration, shift=calibration.shift + (low + high) / 2))
+    return moved
+
+
+def _expected(logit: NDArray[np.float64], weight: NDArray[np.float64] | None) -> float:
+    return float(np.average(1 / (1 + np.exp(-logit)), weights=weight))
+
+
+def _recounted(policy: Policy, goal: Goal, quiet: Examples, logit: NDArray[np.float64]) -> Policy:
+    """A budget of alerts is counted on traffic the shipped trees have not seen; it needs no labels."""
+    if not isinstance(goal, PerDay):
+        return policy
+    review_at = goal.threshold(_window(quiet, logit))
+    return msgspec.structs.replace(policy, review_at=review_at, decline_at=max(review_at, policy.decline_at))
 
 
 def _window(rows: Examples, logit: NDArray[np.float64]) -> Window:
@@ -282,7 +332,7 @@ def _card(
     names: tuple[str, ...],
     stages: tuple[StageCard, ...],
     newest: Examples,
-    policy: Any,
+    policy: Policy,
     examples: Examples,
     grown: Examples,
     source: str,
