@@ -1,6 +1,8 @@
 """A made set of scored payments whose every number can be reasoned about."""
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tocsin.evaluate.results import Results
@@ -35,3 +37,44 @@ def made(seed: int = 0, n: int = 20_000, days: int = 90) -> Results:
 @pytest.fixture(scope="session")
 def results() -> Results:
     return made()
+
+
+SPEC = """
+name = "tiny"
+[columns]
+id = "id"
+at = "at"
+amount = "amount"
+account = "account"
+label = "fraud"
+[label]
+known_after = "3d"
+[[stage]]
+name = "amount"
+columns = ["amount"]
+[[stage]]
+name = "history"
+features = ["count of amount by account over 1d", "ratio of amount by account over 30d"]
+"""
+
+
+@pytest.fixture(scope="session")
+def bank(tmp_path_factory):
+    """A folder with a spec, eighty days of payments whose frauds are large ones at odd moments, and the truth."""
+    folder = tmp_path_factory.mktemp("bank")
+    chance = np.random.default_rng(5)
+    n = 8000
+    seconds = np.sort(chance.integers(0, 80 * 86_400, n)) + START // 1_000_000
+    account = chance.integers(0, 200, n)
+    fraud = chance.random(n) < 0.04
+    amount = np.round((5 + account % 40) * chance.lognormal(0, 0.4, n) * np.where(fraud, 6, 1), 2)
+    told = fraud & (chance.random(n) > 0.1)
+    lines = ["id,at,amount,account,fraud"]
+    for i in range(n):
+        at = np.datetime64(int(seconds[i]), "s")
+        lines.append(f"t{i},{at}Z,{amount[i]},a{account[i]},{int(told[i])}")
+    (folder / "tiny.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (folder / "tiny.toml").write_text(SPEC, encoding="utf-8")
+    kinds = pa.table({"id": [f"t{i}" for i in np.flatnonzero(fraud)], "kind": ["burst"] * int(fraud.sum())})
+    pq.write_table(kinds, folder / "truth.parquet")
+    return folder
