@@ -39,7 +39,7 @@ idle = "300s"
 """
 LINES = (
     "count of amount by account over 10s, 60s",
-    "sum of amount by account over 10s, 30s, 60s",
+    "sum of amount by account over 60s, 30s, 10s",
     "mean of amount by account over 30s, 60s",
     "std of amount by account over 60s",
     "big = deviation of amount by account over 100s",
@@ -50,7 +50,8 @@ LINES = (
     "min of amount by device over 30s",
     "max of balance by account over 30s delayed 20s",
     "min of balance by retailer over 60s where amount > 5",
-    "distinct of device by account over 10s, 60s",
+    "distinct of device by account over 60s, 10s",
+    "max of amount by retailer over 60s, 20s",
     "distinct of retailer by account over 60s delayed 10s",
     "distinct of device by payee[account] over 60s",
     "share of fraud by retailer over 30s, 60s delayed 20s",
@@ -541,3 +542,14 @@ def test_changing_the_future_changes_nothing(
     changed = two.step(to_batch(events[:at] + future))
     payments = sum(e["kind"] == 0 for e in events[:at])
     assert same_bits(past[:payments], changed[:payments])
+
+
+def test_windows_written_longest_first_still_keep_what_the_shorter_ones_hold() -> None:
+    spec = make_spec(["count of amount by account over 60s, 30s"])
+    rest = dict.fromkeys(("latitude", "longitude", "credit_score", "balance"), math.nan)
+    keys_of_one = {"account": 1, "device": 0, "retailer": 0, "payee": 0}
+    drawn = [
+        {"kind": 0, "gap": gap, "amount": 1, **keys_of_one, **rest, "back": 1, "fraud": 0} for gap in (0, 50, 20, 25)
+    ]
+    got = Kernel(compile_plan(spec)).step(to_batch(number_events(drawn)))
+    assert got[:, -2:].tolist() == [[0, 0], [1, 0], [1, 1], [2, 1]]

@@ -90,6 +90,7 @@ class _Parts:
         row[p.G_HEAD], row[p.G_LEAD] = group.head, group.lead
         row[p.G_TOTAL], row[p.G_TOTALS] = group.total, group.totals
         row[p.G_NODE_TOTAL], row[p.G_NODE_RAW], row[p.G_NODE_NUMBER] = cells["total"], cells["raw"], cells["number"]
+        row[p.G_PLAIN] = int(group.plain)
         row[p.G_NEWEST_FRAUD] = group.fraud_cell
         row[p.G_LONGEST] = len(self.windows) + int(np.argmax(group.spans)) if group.spans else p.NOTHING
         row[p.G_SUM], row[p.G_SUMS] = self._put(self.sums, [[k, v] for k, v in group.sums])

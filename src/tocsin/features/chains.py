@@ -1,7 +1,8 @@
 """Compiled: chains of remembered events, one an entity and group, linked through the group's ring; exact windows.
 
 A node is written once, at the ring's head. Each window keeps the position of the oldest node it holds (its tail) and
-the totals before that node, so a window's sum is one subtraction and moving on costs one node. A position only grows;
+the totals before that node, so a window's sum is one subtraction. A node knows the totals after it and when its owner's
+next one was, so moving on reads one node. A position only grows;
 where it lies is its remainder by the ring's size, so a ring can grow without a link being rewritten.
 """
 
@@ -40,6 +41,7 @@ from tocsin.features.program import (
     G_NODE_NUMBER,
     G_NODE_RAW,
     G_NODE_TOTAL,
+    G_PLAIN,
     G_REACH,
     G_SUM,
     G_SUMS,
@@ -71,6 +73,7 @@ from tocsin.features.program import (
     N_RECYCLE,
     NEVER,
     NODE_LINK,
+    NODE_NEXT_TIME,
     NODE_TIME,
     Q_ADDRESS,
     Q_HEAD,
@@ -93,7 +96,7 @@ from tocsin.features.program import (
     W_SPAN,
     WINDOWS,
 )
-from tocsin.features.tables import ring_state, row_of, rows_of, section
+from tocsin.features.tables import ring_state, row_of, rows_of, section, slot_of
 
 
 @compiled
@@ -115,14 +118,10 @@ def enter(program: int, state: int, group: int, ring: int, row: int, position: i
     node = node_of(ring, peek(group, G_WIDTH), position)
     time = peek(node, NODE_TIME)
     total, totals = row + 8 * peek(group, G_TOTAL), peek(group, G_TOTALS)
-    before = node + 8 * peek(group, G_NODE_TOTAL)
     longest = peek(group, G_LONGEST)
     if longest >= 0 and peek(row, peek(section(program, WINDOWS, longest, W_COLUMNS), W_ROW) + TAIL) == 0:
         for i in range(totals):  # every window is empty: start from nothing, so that no rounding outlives its events
             poke(total, i, 0)
-    for i in range(totals):
-        poke(before, i, peek(total, i))
-    add_to_totals(program, group, total, values)
     number = peek(group, G_NODE_NUMBER)
     fraud = peek(node, number) & 1 if number >= 0 else 0
     for w in range(peek(group, G_WINDOW), peek(group, G_WINDOWS)):
@@ -132,10 +131,14 @@ def enter(program: int, state: int, group: int, ring: int, row: int, position: i
             poke(place, TAIL, position)
             poke(place, TAIL_TIME, time)
             for i in range(totals):
-                poke(place, TAIL_TOTAL + i, peek(before, i))
+                poke(place, TAIL_TOTAL + i, peek(total, i))
         if fraud != 0:
             poke(row, peek(window, W_FRAUDS), peek(row, peek(window, W_FRAUDS)) + 1)
         push_extremes(program, group, ring, row, window, position, values)
+    add_to_totals(program, group, total, values)
+    after = node + 8 * peek(group, G_NODE_TOTAL)
+    for i in range(totals):
+        poke(after, i, peek(total, i))
     if peek(group, G_DIFFERENT) != peek(group, G_DIFFERENTS):
         count_different(program, state, group, ring, row, node, position)
     if fraud != 0 and peek(group, G_NEWEST_FRAUD) >= 0:
@@ -277,13 +280,10 @@ def leave(program: int, group: int, ring: int, row: int, w: int) -> None:
     if w == peek(group, G_LONGEST):
         poke(node, NODE_LINK, peek(node, NODE_LINK) | RELEASED)
     poke(place, TAIL, next_)
-    before = row + 8 * peek(group, G_TOTAL)
-    if next_ != 0:
-        node = node_of(ring, width, next_)
-        poke(place, TAIL_TIME, peek(node, NODE_TIME))
-        before = node + 8 * peek(group, G_NODE_TOTAL)
+    poke(place, TAIL_TIME, peek(node, NODE_NEXT_TIME))
+    after = node + 8 * peek(group, G_NODE_TOTAL)
     for i in range(totals):
-        poke(place, TAIL_TOTAL + i, peek(before, i))
+        poke(place, TAIL_TOTAL + i, peek(after, i))
     for e in range(peek(window, W_EXTREME), peek(window, W_EXTREMES)):
         extreme = section(program, EXTREMES, e, E_COLUMNS)
         front = peek(row, peek(extreme, E_ROW))
@@ -297,6 +297,56 @@ def leave(program: int, group: int, ring: int, row: int, w: int) -> None:
 
 
 @compiled
+def advance_plain(program: int, group: int, ring: int, row: int, now: int) -> None:
+    """:func:`leave`, for windows that are nothing but totals: the tail is moved first and written once."""
+    base, mask, cells = peek(ring, Q_ADDRESS), peek(ring, Q_MASK), 8 * peek(group, G_WIDTH)
+    totals, after, longest = peek(group, G_TOTALS), 8 * peek(group, G_NODE_TOTAL), peek(group, G_LONGEST)
+    for w in range(peek(group, G_WINDOW), peek(group, G_WINDOWS)):
+        window = section(program, WINDOWS, w, W_COLUMNS)
+        place = row + 8 * peek(window, W_ROW)
+        oldest = now - peek(window, W_SPAN)
+        tail, time = peek(place, TAIL), peek(place, TAIL_TIME)
+        if tail == 0 or time > oldest:
+            continue
+        node = base
+        while tail != 0 and time <= oldest:
+            node = base + (tail & mask) * cells
+            link, time = peek(node, NODE_LINK), peek(node, NODE_NEXT_TIME)
+            if w == longest:
+                poke(node, NODE_LINK, link | RELEASED)
+            distance = link & RELEASED
+            tail = tail + distance if distance != 0 else 0
+        poke(place, TAIL, tail)
+        poke(place, TAIL_TIME, time)
+        for i in range(totals):
+            poke(place, TAIL_TOTAL + i, peek(node + after, i))
+
+
+@compiled
+def enter_plain(program: int, group: int, ring: int, row: int, node: int, position: int, values: int) -> None:
+    """:func:`enter`, for windows that are nothing but totals."""
+    total, totals, time = row + 8 * peek(group, G_TOTAL), peek(group, G_TOTALS), peek(node, NODE_TIME)
+    windows = peek(group, G_WINDOWS)
+    # The longest window is the last one: when it is empty, all are, and no rounding outlives its events.
+    empty = peek(row, peek(section(program, WINDOWS, windows - 1, W_COLUMNS), W_ROW) + TAIL) == 0
+    if empty:
+        for i in range(totals):
+            poke(total, i, 0)
+    for w in range(peek(group, G_WINDOW), windows):
+        place = row + 8 * peek(section(program, WINDOWS, w, W_COLUMNS), W_ROW)
+        if peek(place, TAIL) == 0:
+            poke(place, TAIL, position)
+            poke(place, TAIL_TIME, time)
+            for i in range(totals):
+                poke(place, TAIL_TOTAL + i, peek(total, i))
+    add_to_totals(program, group, total, values)
+    after = node + 8 * peek(group, G_NODE_TOTAL)
+    for i in range(totals):
+        poke(after, i, peek(total, i))
+    keep(program, group, row, time, time, values)
+
+
+@compiled
 def advance(program: int, state: int, g: int, row: int, now: int) -> None:
     """Bring one entity's windows to ``now``: what became old enough enters, what became too old leaves."""
     group = section(program, GROUPS, g, G_COLUMNS)
@@ -304,6 +354,9 @@ def advance(program: int, state: int, g: int, row: int, now: int) -> None:
     if width == 0:
         return
     ring = ring_state(program, state, g)
+    if peek(group, G_PLAIN):
+        advance_plain(program, group, ring, row, now)
+        return
     now -= peek(group, G_DELAY)
     if peek(group, G_LEAD) >= 0:
         lead = peek(row, peek(group, G_LEAD))
@@ -324,7 +377,7 @@ def advance(program: int, state: int, g: int, row: int, now: int) -> None:
 
 
 @compiled
-def store(program: int, state: int, g: int, row: int, slot: int, number: int, values: int, slots: int) -> None:
+def store(program: int, state: int, g: int, row: int, number: int, values: int, rows: int) -> None:
     """Remember one event under one entity, at the entity's clock."""
     group = section(program, GROUPS, g, G_COLUMNS)
     width, time = peek(group, G_WIDTH), peek(row, CLOCK)
@@ -338,7 +391,8 @@ def store(program: int, state: int, g: int, row: int, slot: int, number: int, va
         poke(state, N_RECYCLE, min(peek(state, N_RECYCLE), time + peek(group, G_REACH)))
     node = node_of(ring, width, position)
     poke(node, NODE_TIME, time)
-    poke(node, NODE_LINK, slot << 32)
+    poke(node, NODE_LINK, slot_of(program, state, peek(group, G_TABLE), row) << 32)
+    poke(node, NODE_NEXT_TIME, 0)
     if peek(group, G_NODE_NUMBER) >= 0:
         poke(node, peek(group, G_NODE_NUMBER), number << 1)
     if peek(group, G_NODE_RAW) >= 0:
@@ -347,13 +401,21 @@ def store(program: int, state: int, g: int, row: int, slot: int, number: int, va
     for d in range(peek(group, G_DIFFERENT), peek(group, G_DIFFERENTS)):
         different = section(program, DIFFERENTS, d, D_COLUMNS)
         poke(node, peek(different, D_NODE), 0)
-        poke(node, peek(different, D_NODE) + 1, max(peek(slots, peek(different, D_LOOKUP)), 0))
+        pair = peek(rows, peek(different, D_LOOKUP))
+        if pair != 0:
+            table = peek(section(program, LOOKUPS, peek(different, D_LOOKUP), L_COLUMNS), L_TABLE)
+            pair = slot_of(program, state, table, pair)
+        poke(node, peek(different, D_NODE) + 1, pair)
     newest = peek(row, peek(group, G_HEAD))
     if newest >= peek(ring, Q_TAIL):
         link = node_of(ring, width, newest)
         if peek(link, NODE_LINK) & RELEASED == 0:
             poke(link, NODE_LINK, peek(link, NODE_LINK) | (position - newest))
+            poke(link, NODE_NEXT_TIME, time)
     poke(row, peek(group, G_HEAD), position)
+    if peek(group, G_PLAIN):
+        enter_plain(program, group, ring, row, node, position, values)
+        return
     if peek(group, G_LEAD) < 0:
         enter(program, state, group, ring, row, position, values)
         return

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tocsin.batch import Batch
 from tocsin.errors import BadInput, Damaged, NotReady
 from tocsin.features import program as p
+from tocsin.features.ahead import GUESSES
 from tocsin.features.entry import step as compiled_step
 from tocsin.features.layout import microseconds
 from tocsin.features.memory import Memory, Snapshot, address, read_snapshot
@@ -60,7 +61,7 @@ class Kernel:
         self._events = np.zeros((columns, SLICE), dtype=np.int64)
         self._keys = self._events[p.V_COLUMNS : p.V_COLUMNS + len(plan.keys)].view(np.uint64)
         self._numbers = self._events[p.V_COLUMNS + len(plan.keys) :].view(np.float64)
-        cells = len(plan.program.lookups) + 2 * (p.FIRST_NUMBER + len(plan.numbers)) + 8
+        cells = (1 + GUESSES) * len(plan.program.lookups) + 2 * (p.FIRST_NUMBER + len(plan.numbers))
         self._scratch = np.zeros(cells, dtype=np.int64)
         named = [i for i, row in enumerate(plan.program.inputs) if not row[p.I_KEY] and 1 <= row[p.I_INDEX] <= 4]
         conditioned = (plan.program.conditions[:, p.C_FEATURE] == 0) & (plan.program.conditions[:, p.C_INDEX] <= 4)

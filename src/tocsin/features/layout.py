@@ -16,7 +16,7 @@ import numpy as np
 from tocsin.errors import BadSpec
 from tocsin.features import program as p
 from tocsin.schema import ACCOUNT_EVENTS, KIND_CODE, Kind
-from tocsin.spec import CALENDAR, Condition, Feature
+from tocsin.spec import CALENDAR, DECAYED, Condition, Feature
 
 FRAUD_MEMORY = timedelta(days=90)
 """How long a payment waits for its label when only ``since of fraud`` asks for it."""
@@ -78,6 +78,11 @@ class Group:
         if self.newest_fraud:
             longest = max(longest, microseconds(FRAUD_MEMORY))
         return self.delay + longest
+
+    @property
+    def plain(self) -> bool:
+        """Whether a window is nothing but totals: no delay, no labels, no extremes, no different values."""
+        return self.ring and not (self.delay or self.frauds or self.extremes or self.different)
 
     @property
     def raw(self) -> bool:
@@ -200,26 +205,28 @@ class Layout:
             self.tables[store].groups.append(self.groups[key])
         return self.groups[key]
 
-    def add(self, feature: Feature) -> None:
-        """Make room for one feature, sharing what another already keeps."""
-        store, by = feature.store, feature.by
-        if feature.statistic in ("novelty", "age"):
-            store, by = (*store, feature.column), (*by, feature.column)
+    def add_window(self, feature: Feature) -> None:
+        """Make room for one feature's chain and window; windows are told first, so that they can be put in order."""
+        store, by = _entity(feature)
         lookup = self.lookup(store, by)
         group = self.group(feature, store)
+        self.of_feature.append((feature, group, lookup))
+        if feature.span is not None and feature.statistic not in DECAYED:
+            span = microseconds(_span(feature))
+            # Shortest first: the longest window lets go of a node for good, so it must be the last to move on.
+            group.spans = sorted({*group.spans, span})
+
+    def add(self, feature: Feature, group: Group) -> None:
+        """Make room for what one feature needs in its chain, sharing what another already keeps."""
+        store = feature.store
         if feature.statistic == "distinct":
             self.lookup((*store, feature.column), (*store, feature.column))
             if feature.column not in group.different:
                 group.different.append(feature.column)
         self._keep(feature, group)
-        self.of_feature.append((feature, group, lookup))
 
     def _keep(self, feature: Feature, group: Group) -> None:
         statistic, column = feature.statistic, feature.column
-        if feature.span is not None and statistic not in p.READINGS[p.R_DECAYED_COUNT :]:
-            span = microseconds(feature.span)
-            if span not in group.spans:
-                group.spans.append(span)
         if column == "fraud":
             group.frauds = True
             group.newest_fraud = group.newest_fraud or statistic == "since"
@@ -312,6 +319,13 @@ def _span(feature: Feature) -> timedelta:
     return feature.span
 
 
+def _entity(feature: Feature) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Under which columns a feature's events are kept, and by which they are looked up."""
+    if feature.statistic in ("novelty", "age"):
+        return (*feature.store, feature.column), (*feature.by, feature.column)
+    return feature.store, feature.by
+
+
 def _source(feature: Feature) -> int:
     """Which events a feature remembers: payments, one kind of account event, or (for ``last``) whatever carries it."""
     if feature.column in ACCOUNT_EVENTS:
@@ -328,8 +342,8 @@ def lay_out(features: Sequence[Feature], numbers: tuple[str, ...]) -> Layout:
     """
     layout = Layout(numbers)
     for feature in features:
-        if feature.span is not None:
-            _span(feature)
-        layout.add(feature)
+        layout.add_window(feature)
+    for feature, group, _ in layout.of_feature:
+        layout.add(feature, group)
     layout.finish()
     return layout

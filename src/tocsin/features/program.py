@@ -16,8 +16,8 @@ Floats = NDArray[np.float64]
 
 # A table's row (one entity): its key, its clock (newest time seen), the newest time overall when it was last touched.
 KEY, CLOCK, TOUCHED, HEADER = 0, 1, 2, 3
-# A ring's node (one remembered event): when, its owner and the distance to the owner's next node.
-NODE_TIME, NODE_LINK, NODE_HEADER = 0, 1, 2
+# A ring's node (one remembered event): when, its owner and the distance to the owner's next node, when that one was.
+NODE_TIME, NODE_LINK, NODE_NEXT_TIME, NODE_HEADER = 0, 1, 2, 3
 RELEASED = 0xFFFFFFFF  # in place of the distance: no window holds this node any more
 
 # tables: how wide a row is, which groups live in it, the lookup that stores.
@@ -29,7 +29,7 @@ MOST_PARTS = 4
 (G_TABLE, G_SOURCE, G_LOOKUP, G_DELAY, G_REACH, G_WIDTH, G_HEAD, G_LEAD, G_TOTAL, G_TOTALS) = range(10)
 (G_NODE_TOTAL, G_NODE_RAW, G_NODE_NUMBER, G_NEWEST_FRAUD, G_LONGEST) = range(10, 15)
 (G_SUM, G_SUMS, G_WINDOW, G_WINDOWS, G_VALUE, G_VALUES) = range(15, 21)
-(G_DIFFERENT, G_DIFFERENTS, G_KEEP, G_KEEPS, G_CONDITION, G_CONDITIONS, G_COLUMNS) = range(21, 28)
+(G_DIFFERENT, G_DIFFERENTS, G_KEEP, G_KEEPS, G_CONDITION, G_CONDITIONS, G_PLAIN, G_COLUMNS) = range(21, 29)
 # windows: where in the row, how long, where the frauds and the distinct counters are, which extremes.
 W_ROW, W_SPAN, W_FRAUDS, W_DISTINCT, W_EXTREME, W_EXTREMES, W_COLUMNS = 0, 1, 2, 3, 4, 5, 6
 # Inside a window: the oldest node it holds (0: none), its time, the totals before it.

@@ -28,9 +28,6 @@ from tocsin.features.program import (
     G_WIDTH,
     GROUPS,
     HALVING,
-    L_COLUMNS,
-    L_TABLE,
-    LOOKUPS,
     NEVER,
     R_AGE,
     R_COUNT,
@@ -52,7 +49,7 @@ from tocsin.features.program import (
     R_SUM,
     SCALE,
 )
-from tocsin.features.tables import ring_state, row_of, section
+from tocsin.features.tables import ring_state, section
 
 _SECOND, _HOUR = 1e6, 3.6e9
 ROUNDING = 1e-28
@@ -133,16 +130,13 @@ def kept(program: int, f: int, feature: int, row: int, op: int, values: int, now
 
 
 @compiled
-def read(program: int, state: int, f: int, slots: int, values: int, at: int, out: int) -> None:
+def read(program: int, state: int, f: int, rows: int, values: int, at: int, out: int) -> None:
     """Write one feature of this event into its column of ``out``."""
     feature = section(program, FEATURES, f, F_COLUMNS)
-    lookup = peek(feature, F_LOOKUP)
-    slot = peek(slots, lookup)
-    if slot < 0:
+    row = peek(rows, peek(feature, F_LOOKUP))
+    if row == 0:
         pokef(out, peek(feature, F_OUT), np.nan)
         return
-    table = peek(section(program, LOOKUPS, lookup, L_COLUMNS), L_TABLE)
-    row = row_of(program, state, table, slot)
     op, scale = peek(feature, F_OP), peekf(section(program, SCALE, f, 1), 0)
     if op <= R_DEVIATION:
         x = windowed(feature, row, op, values, scale)
@@ -159,5 +153,5 @@ def read(program: int, state: int, f: int, slots: int, values: int, at: int, out
         count = peek(row, peek(feature, F_COUNT)) - peek(row, peek(feature, F_COUNT_TAIL))
         x = float(peek(row, peek(feature, F_ROW))) / float(count) if count > 0 else np.nan
     else:
-        x = kept(program, f, feature, row, op, values, peek(row, CLOCK) if slot > 0 else at, scale)
+        x = kept(program, f, feature, row, op, values, max(peek(row, CLOCK), at), scale)
     pokef(out, peek(feature, F_OUT), x)

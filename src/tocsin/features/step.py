@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tocsin.features.ahead import FAR, GUESSES, NEAR, NEXT, ask_index, ask_nodes, ask_rows
 from tocsin.features.cells import compiled, peek, peekf, poke, pokef
 from tocsin.features.chains import advance, learn_label, recycle, store
 from tocsin.features.program import (
@@ -21,7 +22,6 @@ from tocsin.features.program import (
     G_CONDITIONS,
     G_LOOKUP,
     G_SOURCE,
-    G_TABLE,
     G_VALUE,
     G_VALUES,
     G_WIDTH,
@@ -32,6 +32,7 @@ from tocsin.features.program import (
     I_KEY,
     I_OUT,
     INPUTS,
+    KEY,
     L_COLUMNS,
     L_KINDS,
     L_STORES,
@@ -78,7 +79,6 @@ from tocsin.features.tables import (
     find,
     key_of_parts,
     ring_state,
-    row_of,
     rows_of,
     section,
     sweep,
@@ -119,34 +119,38 @@ def fill_values(program: int, event: int, stride: int, numbers: int, given: int,
 
 
 @compiled
-def touch(program: int, state: int, lookup: int, key: int, at: int) -> int:
-    """The entity's slot with its windows brought to the event's time, or to its own clock when that is ahead.
+def touch(program: int, state: int, asked: int, key: int, at: int, guess: int) -> int:
+    """The entity's row with its windows brought to the event's time, or to its own clock when that is ahead.
+
+    Parameters
+    ----------
+    guess : the address of the row that :mod:`tocsin.features.ahead` found for the key, 0 when it looked for none.
 
     Returns
     -------
-    int : the slot; 0 when the entity is unknown and this lookup only reads.
+    int : the row's address; the blank row's when the entity is unknown and this lookup only reads.
     """
-    asked = section(program, LOOKUPS, lookup, L_COLUMNS)
     t = peek(asked, L_TABLE)
     table = table_state(state, t)
-    width = peek(section(program, TABLES, t, T_COLUMNS), T_WIDTH)
-    slot = claim(table, width, key) if peek(asked, L_STORES) else find(table, key)
-    if slot == 0:
-        return 0
+    groups = section(program, TABLES, t, T_COLUMNS)
+    width, stores, first = peek(groups, T_WIDTH), peek(asked, L_STORES), peek(table, S_ROWS)
+    row = guess
+    if row == 0 or peek(row, KEY) != key:
+        slot = claim(table, width, key) if stores else find(table, key)
+        row = first + 8 * slot * width
+        if slot == 0:
+            return row
     newest = peek(state, N_NEWEST)
-    row = peek(table, S_ROWS) + 8 * slot * width
     if newest - peek(row, TOUCHED) >= peek(state, N_IDLE):
-        if not peek(asked, L_STORES):
-            return 0
-        blank(row, peek(table, S_ROWS), width, key)
+        if not stores:
+            return first
+        blank(row, first, width, key)
     poke(row, TOUCHED, newest)
-    clock = peek(row, CLOCK)
-    if clock < at:
+    if peek(row, CLOCK) < at:
         poke(row, CLOCK, at)
-        groups = section(program, TABLES, t, T_COLUMNS)
         for g in range(peek(groups, T_GROUP), peek(groups, T_GROUPS)):
             advance(program, state, g, row, at)
-    return slot
+    return row
 
 
 @compiled
@@ -171,17 +175,17 @@ def met(program: int, group: int, values: int, out: int) -> bool:
 
 
 @compiled
-def remember(program: int, state: int, kind: int, number: int, values: int, chosen: int, slots: int, out: int) -> None:
+def remember(program: int, state: int, kind: int, number: int, values: int, chosen: int, rows: int, out: int) -> None:
     """Store an event in every group it belongs to."""
     for g in range(rows_of(program, GROUPS)):
         group = section(program, GROUPS, g, G_COLUMNS)
-        source, slot = peek(group, G_SOURCE), peek(slots, peek(group, G_LOOKUP))
-        if (source != kind and source != -1) or slot <= 0 or not met(program, group, values, out):
+        source, row = peek(group, G_SOURCE), peek(rows, peek(group, G_LOOKUP))
+        if (source != kind and source != -1) or row == 0 or not met(program, group, values, out):
             continue
         first = peek(group, G_VALUE)
         for i in range(peek(group, G_VALUES) - first):
             poke(chosen, i, peek(values, peek(section(program, VALUES, first + i, 1), 0)))
-        store(program, state, g, row_of(program, state, peek(group, G_TABLE), slot), slot, number, chosen, slots)
+        store(program, state, g, row, number, chosen, rows)
 
 
 @compiled
@@ -207,37 +211,36 @@ def one(
     event: int,
     stride: int,
     keys: int,
-    scratch: int,
+    rows: int,
+    guesses: int,
     values: int,
-    room: int,
+    chosen: int,
     minor: float,
     out: int,
 ) -> None:
     """A payment (``out`` is its row of features) or an account event (``out`` is 0): read, then remember."""
     at, kind = peek(event, V_AT * stride), peek(event, V_KIND * stride)
-    lookups = rows_of(program, LOOKUPS)
-    slots, chosen = scratch, values + 8 * room
     if at > peek(state, N_NEWEST):
         poke(state, N_NEWEST, at)
         if at >= peek(state, N_RECYCLE):
             recycle(program, state)
     late = 0
-    for lookup in range(lookups):
+    for lookup in range(rows_of(program, LOOKUPS)):
         asked = section(program, LOOKUPS, lookup, L_COLUMNS)
-        slot = -1
+        row = 0
         if out != 0 or (peek(asked, L_STORES) and (peek(asked, L_KINDS) >> kind) & 1):
             key = key_of_parts(program, keys, stride, lookup)
             if key != 0:
-                slot = touch(program, state, lookup, key, at)
-                if slot > 0 and peek(row_of(program, state, peek(asked, L_TABLE), slot), CLOCK) > at:
+                row = touch(program, state, asked, key, at, peek(guesses, lookup))
+                if peek(row, CLOCK) > at:
                     late = 1
-        poke(slots, lookup, slot)
+        poke(rows, lookup, row)
     poke(state, N_LATE, peek(state, N_LATE) + late)
     if out != 0:
         raw_inputs(program, keys, stride, values, minor, out)
         for f in range(rows_of(program, FEATURES)):
-            read(program, state, f, slots, values, at, out)
-    remember(program, state, kind, peek(event, V_NUMBER * stride), values, chosen, slots, out)
+            read(program, state, f, rows, values, at, out)
+    remember(program, state, kind, peek(event, V_NUMBER * stride), values, chosen, rows, out)
 
 
 @compiled
@@ -253,6 +256,22 @@ def lacking(program: int, state: int, n: int) -> int:
         if full and peek(section(program, GROUPS, g, G_COLUMNS), G_WIDTH) != 0:
             return -(g + 1)
     return 0
+
+
+@compiled
+def look_ahead(
+    program: int, state: int, event: int, stride: int, left: int, guesses: int, lookups: int, i: int
+) -> None:
+    """Ask for what the events behind this one will need."""
+    keys = event + 8 * V_COLUMNS * stride
+    if left > FAR:
+        ask_index(program, state, keys + 8 * FAR, stride)
+    if left > NEAR:
+        place = guesses + 8 * lookups * ((i + NEAR) & (GUESSES - 1))
+        ask_rows(program, state, keys + 8 * NEAR, stride, place)
+    if left > NEXT and i >= NEAR - NEXT:
+        place = guesses + 8 * lookups * ((i + NEXT) & (GUESSES - 1))
+        ask_nodes(program, state, peek(event + 8 * NEXT, V_AT * stride), place)
 
 
 @compiled
@@ -280,16 +299,24 @@ def run(
     wanting = lacking(program, state, n)
     if wanting != 0:
         return wanting
-    values = scratch + 8 * rows_of(program, LOOKUPS)
+    lookups = rows_of(program, LOOKUPS)
+    values = scratch + 8 * lookups
+    chosen = values + 8 * room
+    guesses = chosen + 8 * room
+    for i in range(GUESSES * lookups):
+        poke(guesses, i, 0)
     for i in range(n):
         event = events + 8 * i
+        look_ahead(program, state, event, stride, n - i, guesses, lookups, i)
         kind = peek(event, V_KIND * stride)
         if kind == _LABEL:
             learn_label(program, state, peek(event, V_OF * stride), peek(event, V_FRAUD * stride))
         else:
             keys = event + 8 * V_COLUMNS * stride
             fill_values(program, event, stride, keys + 8 * key_columns * stride, numbers, minutes, values)
-            one(program, state, event, stride, keys, scratch, values, room, minor, out if kind == _PAYMENT else 0)
+            guess = guesses + 8 * lookups * (i & (GUESSES - 1))
+            row = out if kind == _PAYMENT else 0
+            one(program, state, event, stride, keys, scratch, guess, values, chosen, minor, row)
             if kind == _PAYMENT:
                 out += 8 * width
         poke(state, N_LAST_NUMBER, peek(event, V_NUMBER * stride))

@@ -69,6 +69,13 @@ def row_of(program: int, state: int, table: int, slot: int) -> int:
 
 
 @compiled
+def slot_of(program: int, state: int, table: int, row: int) -> int:
+    """The slot of a row's address."""
+    width = peek(section(program, TABLES, table, T_COLUMNS), T_WIDTH)
+    return (row - peek(table_state(state, table), S_ROWS)) // (8 * width)
+
+
+@compiled
 def home(key: int, mask: int) -> int:
     """Where a key wants to be in the index."""
     mixed = (key ^ (key >> 32)) * -7046029254386353131
