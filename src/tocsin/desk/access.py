@@ -132,8 +132,10 @@ def sign_in(ledger: Ledger, *, at: datetime, name: str, password: str, address: 
     return token, session
 
 
-def session(ledger: Ledger, token: str, at: datetime) -> Session:
+def session(ledger: Ledger, token: str, at: datetime, *, touch: bool = True) -> Session:
     """Whose session this token opens; the role is the one the person has now.
+
+    Without ``touch`` it is only looked at: a page that asks for news by itself does not keep a session alive.
 
     Raises
     ------
@@ -148,7 +150,7 @@ def session(ledger: Ledger, token: str, at: datetime) -> Session:
         row = connection.execute(query).first()
     if row is None or at >= moment(row.expires_at) or at >= moment(row.seen_at) + SESSION_IDLES:
         raise NotSignedIn("somebody must be signed in; this session has ended.", hint="Sign in again.")
-    if at >= moment(row.seen_at) + _TOUCH:
+    if touch and at >= moment(row.seen_at) + _TOUCH:
         with ledger.write() as connection:
             seen = sessions.update().where(sessions.c.token_hash == row.token_hash)
             connection.execute(seen.values(seen_at=microseconds(at)))

@@ -137,24 +137,24 @@ class Visit:
 
 
 KEYS: tuple[tuple[tuple[str, ...], str], ...] = (
-    (("J", "K"), "down and up the queue"),
+    (("J", "K"), "down and up the queue; on an account, from one piece of work to the next"),
     (("Enter",), "open the account"),
-    (("G",), "verdict: genuine, then the number of the reason, then Enter"),
-    (("F",), "verdict: fraud, then the number of the reason, then Enter"),
-    (("I",), "verdict: inconclusive, then the number of the reason, then Enter"),
+    (("G",), "verdict genuine, then the number of the reason, then Enter"),
+    (("F",), "verdict fraud, then the number of the reason, then Enter"),
+    (("I",), "verdict inconclusive, then the number of the reason, then Enter"),
     (("Z",), "freeze the account"),
     (("N",), "next case: holds it for me"),
-    (("X",), "select this one, to do the same to many"),
-    (("D",), "dismiss the alert, without an investigation"),
+    (("X",), "select this one, to dismiss many at once"),
+    (("D",), "dismiss, without an investigation"),
     (("M",), "write a note"),
-    (("A",), "assign"),
-    (("O",), "reopen an investigation, or open one"),
-    (("B",), "the block: ask to lift, lift, refuse"),
+    (("A",), "assign the investigation"),
+    (("O",), "open an investigation, or reopen a final one"),
+    (("W",), "finalise one that was opened by mistake"),
+    (("B", "L", "Y"), "the block: ask to lift it, lift it, keep it"),
     (("R",), "show new alerts"),
     (("/",), "search"),
-    (("Esc",), "close what is open"),
     (("Ctrl", "Enter"), "send from inside a text"),
-    (("?",), "these keys"),
+    (("Esc",), "close what is open"),
 )
 
 Page = Callable[[Visit], Response]
@@ -203,13 +203,13 @@ def _show(visit: Visit, page: Page, signed_in: bool) -> Response:
     return page(visit)
 
 
-def session_of(desk: Desk, request: Request, at: datetime) -> access.Session | None:
-    """Whose session the request carries; ``None`` when nobody's or one that has ended."""
+def session_of(desk: Desk, request: Request, at: datetime, *, touch: bool = True) -> access.Session | None:
+    """Whose session the request carries; ``None`` when nobody's or one that has ended. ``touch`` keeps it alive."""
     token = request.cookies.get(SESSION)
     if not token:
         return None
     try:
-        return access.session(desk.ledger, token, at)
+        return access.session(desk.ledger, token, at, touch=touch)
     except NotSignedIn:
         return None
 

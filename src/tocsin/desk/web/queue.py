@@ -132,7 +132,7 @@ async def _news(desk: Desk, request: Request, after: int) -> AsyncIterator[Serve
 
 
 def _fresh(desk: Desk, request: Request, after: int) -> int:
-    session = session_of(desk, request, desk.clock())
+    session = session_of(desk, request, desk.clock(), touch=False)
     if session is None:
         raise NotSignedIn("the session has ended.")
     return reads.news(desk.ledger, session.actor, after=after).count

@@ -69,7 +69,9 @@
     if (!bar) return;
     bar.hidden = many.length === 0;
     const told = find("[data-many]", bar);
-    if (told) told.textContent = `${many.length} selected`;
+    if (told) told.textContent = `Dismiss ${many.length}`;
+    const one = find('[data-act="dismiss"]');
+    if (one) one.hidden = many.length > 0; // in its place, so that nothing else moves
   }
 
   function digit(number) {
@@ -93,8 +95,11 @@
     Enter: () => chosen() && location.assign(chosen().dataset.open),
   };
 
+  const atOnce = ["j", "k", "ArrowDown", "ArrowUp", "x"]; // these act on the list, all others on the bar
+
   function press(key) {
-    if (waiting && !["j", "k", "ArrowDown", "ArrowUp"].includes(key)) return void held.push(key), true;
+    if (waiting && (held.length || !atOnce.includes(key))) return held.push(key), true;
+    if (opened() && key === "Enter") return find("form", opened()).requestSubmit(), true;
     if (opened() && /^[1-9]$/.test(key)) return digit(Number(key)), true;
     const act = all(`[data-key="${CSS.escape(key)}"]`).find((one) => one.offsetParent !== null);
     if (act?.matches("details")) return act.open ? shut() : open(act), true;
@@ -107,7 +112,10 @@
 
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !find("dialog[open]")) return shut();
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.form) return event.target.form.requestSubmit();
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      if (waiting && held.length) return void held.push("send");
+      return event.target.form?.requestSubmit();
+    }
     if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || find("dialog[open]")) return;
     if (["Enter", " "].includes(event.key) && event.target.matches("a, button, summary, input")) return;
     if (event.key.startsWith("Arrow") && event.target.matches("input")) return;
@@ -139,17 +147,23 @@
   let kept = 0;
   document.addEventListener("htmx:beforeSwap", () => (kept = find(".list")?.scrollTop ?? 0));
   document.addEventListener("htmx:afterSettle", (event) => {
+    const where = event.detail.target ?? event.target;
     const list = find(".list");
-    if (list && event.detail.target.id !== "preview") {
+    if (list) picked();
+    if (list && where.id !== "preview" && where.id !== "news") {
       list.scrollTop = kept;
       chosen()?.scrollIntoView({ block: "nearest" });
-      picked();
     }
-    if (event.detail.target.id !== "preview") return;
+    if (where.id !== "preview") return;
     waiting = false;
     const keys = held;
     held = [];
-    keys.forEach(press);
+    for (const key of keys) {
+      const at = document.activeElement;
+      if (key === "send") at.form?.requestSubmit();
+      else if (!typing(at)) press(key);
+      else if (key.length === 1) at.setRangeText(key, at.selectionStart, at.selectionEnd, "end");
+    }
   });
   function tell(words) {
     const told = document.createElement("div");

@@ -1,0 +1,111 @@
+"""What an analyst sees: nothing moves, dark is dark, and at 360 pixels everything can be reached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from scenes import made_day
+from tocsin.desk import actions
+from tocsin.desk.model import Actor, Direction, Role
+from tocsin.ledger import now
+
+pytestmark = pytest.mark.browser
+ANA = Actor("ana", Role.ANALYST)
+
+REACHABLE = """(button) => {
+  const box = button.getBoundingClientRect();
+  const inside = box.left >= 0 && box.top >= 0 && box.right <= innerWidth && box.bottom <= innerHeight;
+  const hit = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);
+  return inside && box.height >= 28 && (hit === button || button.contains(hit));
+}"""
+
+
+def check_every_action_is_reachable(page: Any, least: int) -> None:
+    buttons = page.locator("#actions .act > summary, #actions > a, #actions form.inline button").all()
+    shown = [one for one in buttons if one.is_visible()]
+    assert len(shown) >= least
+    for one in shown:
+        assert one.evaluate(REACHABLE), one.inner_text()
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_every_action_can_be_reached_and_every_sheet_fits(house: Any, sit: Callable[..., Any], width: int) -> None:
+    made_day.fill(house.ledger, now(), 8)
+    ana = sit("ana", width=width, height=640 if width == 360 else 800)
+    check_every_action_is_reachable(ana.page, 8)
+    for act in ana.page.locator("#actions .act").all():
+        if not act.is_visible():
+            continue
+        act.locator("summary").click()
+        send = act.locator("button.main")
+        send.scroll_into_view_if_needed()
+        assert send.evaluate(REACHABLE), act.inner_text()
+        ana.press("Escape")
+    account = ana.page.locator("tr.row").first.get_attribute("data-open")
+    ana.page.goto(account)
+    check_every_action_is_reachable(ana.page, 6)
+    actions.freeze(house.ledger, ANA, at=now(), direction=Direction.OUT, reason="takeover", alerts=[1])
+    ana.page.reload()
+    check_every_action_is_reachable(ana.page, 8)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_is_wider_than_the_screen(house: Any, sit: Callable[..., Any], scheme: str) -> None:
+    made_day.fill(house.ledger, now(), 3)
+    long = "an-account-with-a-very-long-name-" * 5
+    made_day.alert(house.ledger, now(), account=long, amount_minor=10**15, why="Unbreakable" * 40)
+    ada = sit("ada", role=Role.ADMIN, width=360, height=740, color_scheme=scheme)
+    for path in (
+        "/queue",
+        "/queue?at=4",
+        "/investigations",
+        "/accounts",
+        f"/accounts/{long}",
+        "/audit",
+        "/models",
+        "/people",
+    ):
+        ada.page.goto(path)
+        assert ada.page.evaluate("document.documentElement.scrollWidth") <= 360, path
+
+
+def test_light_and_dark_come_from_the_system_or_from_me(house: Any, sit: Callable[..., Any]) -> None:
+    paper = "getComputedStyle(document.body).backgroundColor"
+    ana, ben = sit("ana", color_scheme="light"), sit("ben", color_scheme="dark")
+    assert ana.page.evaluate(paper) == "rgb(246, 244, 239)"
+    assert ben.page.evaluate(paper) == "rgb(22, 24, 26)"
+    ana.page.get_by_text("ana", exact=True).first.click()
+    ana.page.get_by_label("Appearance").select_option("dark")
+    ana.page.get_by_role("button", name="Keep", exact=True).click()
+    ana.page.wait_for_function(f"{paper} === 'rgb(22, 24, 26)'")
+
+
+def test_a_new_alert_moves_nothing(house: Any, sit: Callable[..., Any]) -> None:
+    made_day.fill(house.ledger, now(), 3)
+    ana = sit("ana")
+    boxes = (
+        "[...document.querySelectorAll('tr.row, #preview, #actions, h1')].map(x => x.getBoundingClientRect().toJSON())"
+    )
+    before = ana.page.evaluate(boxes)
+    house.pay("A-9", 600)
+    ana.see("1 new alert")
+    assert ana.page.evaluate(boxes) == before
+    house.pay("A-8", 600)
+    ana.see("2 new alerts")
+    ana.press("r")
+    ana.page.locator("tr.row").nth(4).wait_for()
+    ana.see("Live: new alerts are announced here")
+
+
+def test_freezing_is_said_in_words_beside_the_colour(house: Any, sit: Callable[..., Any]) -> None:
+    made_day.fill(house.ledger, now(), 1)
+    ana = sit("ana")
+    actions.freeze(house.ledger, ANA, at=now(), direction=Direction.BOTH, reason="takeover", alerts=[1])
+    ana.page.reload()
+    tag = ana.page.locator("tr.row .tag.frozen")
+    assert tag.inner_text() == "frozen"
+    red = tag.evaluate("x => getComputedStyle(x).color")
+    assert red == "rgb(165, 32, 27)"
