@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from scenes.desk import ANA, Scene
 
+from scenes.desk import ANA, Scene
 from tocsin.desk.search import Hit, find
 from tocsin.ledger import links, tables
 

@@ -2,8 +2,8 @@
 
 The reference knows only the paragraph in ``docs/desk.md``: an account is frozen from the freeze to the first moment at
 which none of its investigations is pending; after fraud a block follows, which only a senior who neither asked for it
-nor set it lifts. After every step the ledger must say the same, a refusal must have changed no byte, everything that
-stops money must say why, since when and by whom, and the audit chain must verify.
+nor set it lifts. After every step the ledger must say the same, a refusal must have changed no byte, and everything that
+stops money must say why, since when and by whom; at the end the audit chain must verify.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from scenes.desk import ADA, ANA, AUD, BEN, BOT, SAM, SUE, Scene, add_people
+from scenes.desk import ADA, ANA, BEN, SAM, SUE, Scene, add_people
 from scenes.postgres import empty, fresh_database
 from tocsin.desk import actions
 from tocsin.desk.model import Actor, Direction, Outcome
@@ -43,10 +43,10 @@ SENIORS = {SUE, SAM}
 WAYS = {"in": {"in"}, "out": {"out"}, "both": {"in", "out"}}
 CODES = {"genuine": "travel", "fraud": "mule", "inconclusive": "unreachable"}
 accounts = st.sampled_from(["A", "A", "B"])
-actors = st.sampled_from([ANA, ANA, ANA, BEN, BEN, SUE, SUE, SAM, SAM, ADA, AUD, BOT])
+actors = st.sampled_from([ANA, ANA, ANA, BEN, BEN, SUE, SUE, SAM, SAM, ADA])
 directions = st.sampled_from(["in", "out", "both"])
 outcomes = st.sampled_from(list(CODES))
-picks = st.integers(0, 30)
+picks = st.integers(0, 10)
 
 
 @dataclass
@@ -99,6 +99,8 @@ class Desk(RuleBasedStateMachine):
         self.block_of: dict[int, str] = {}
 
     def teardown(self) -> None:
+        with self.ledger.read() as connection:
+            assert audit.verify(connection).broken_at is None
         self.ledger.close()
         shutil.rmtree(self.folder)
 
@@ -121,8 +123,12 @@ class Desk(RuleBasedStateMachine):
                 for table in tables.metadata.sorted_tables
             }
 
-    def pick(self, place: int) -> int:
-        return sorted(self.of)[place % len(self.of)] if self.of else 99
+    def pick(self, place: int, *, likely: str, account: str | None = None) -> int:
+        """An investigation, mostly a likely one (``pending`` or ``final``), sometimes another or one that is not there."""
+        known = [self.known[account]] if account else list(self.known.values())
+        found = sorted(id for one in known for id in getattr(one, likely))
+        found += [*sorted(self.of)[-1:], 99]
+        return found[place % len(found)]
 
     def opened(self, account: str, id: int) -> None:
         self.of[id] = account
@@ -149,7 +155,12 @@ class Desk(RuleBasedStateMachine):
 
     @initialize()
     def first(self) -> None:
+        """A payment that rang, and an account blocked by a senior's verdict, so that no history is about nothing."""
         self.pay_from("A", "shop")
+        self.opened("B", self.scene.open("B").id)
+        self.scene.freeze("B")
+        self.known["B"].freezes.append(Stop({"out"}, "ana"))
+        self.closed(1, "fraud", SUE, self.scene.close(1, "fraud", SUE))
 
     @rule(account=accounts, payee=st.sampled_from(["A", "B", "shop"]))
     def pay(self, account: str, payee: str) -> None:
@@ -192,7 +203,7 @@ class Desk(RuleBasedStateMachine):
         elif what == "dismiss":
             made = self.attempt(actor, WORKERS, mine, actions.dismiss_alert, alert=id, reason="usual")
         elif what == "join":
-            into = self.pick(other)
+            into = self.pick(other, likely="pending", account=account)
             legal = mine and into in known.pending
             made = self.attempt(actor, WORKERS, legal, actions.join_alert, alert=id, investigation=into)
         elif what == "judge":
@@ -231,7 +242,7 @@ class Desk(RuleBasedStateMachine):
     @rule(account=accounts, actor=actors, direction=directions, named=st.none() | picks)
     def freeze(self, account: str, actor: Actor, direction: str, named: int | None) -> None:
         known = self.known[account]
-        wanted = [] if named is None else [self.pick(named)]
+        wanted = [] if named is None else [self.pick(named, likely="final", account=account)]
         legal = bool(known.pending) and not WAYS[direction] <= known.frozen and set(wanted) <= known.pending
         how = {"direction": Direction(direction), "reason": "takeover", "investigations": wanted}
         if self.attempt(actor, WORKERS, legal, actions.freeze, account=account, **how):
@@ -239,7 +250,7 @@ class Desk(RuleBasedStateMachine):
 
     @rule(actor=actors, place=picks, outcome=outcomes)
     def finalise(self, actor: Actor, place: int, outcome: str) -> None:
-        id = self.pick(place)
+        id = self.pick(place, likely="pending")
         legal = id in self.of and id in self.known[self.of[id]].pending
         how = {"investigation": id, "outcome": Outcome(outcome), "reason_code": CODES[outcome]}
         made = self.attempt(actor, WORKERS, legal, actions.finalise, **how)
@@ -248,7 +259,7 @@ class Desk(RuleBasedStateMachine):
 
     @rule(actor=actors, place=picks, reason=st.sampled_from(["twice the same", " "]))
     def mistake(self, actor: Actor, place: int, reason: str) -> None:
-        id = self.pick(place)
+        id = self.pick(place, likely="pending")
         legal = id in self.of and id in self.known[self.of[id]].pending and bool(reason.strip())
         made = self.attempt(actor, WORKERS, legal, actions.finalise_as_mistake, investigation=id, reason=reason)
         if made:
@@ -256,7 +267,7 @@ class Desk(RuleBasedStateMachine):
 
     @rule(actor=actors, place=picks)
     def reopen(self, actor: Actor, place: int) -> None:
-        id = self.pick(place)
+        id = self.pick(place, likely="final")
         legal = id in self.of and id in self.known[self.of[id]].final
         if self.attempt(actor, WORKERS, legal, actions.reopen, investigation=id, reason="more came to light"):
             known = self.known[self.of[id]]
@@ -300,6 +311,9 @@ class Desk(RuleBasedStateMachine):
         names = ["A", "B", "shop"]
         with self.ledger.read() as connection:
             says = standing_of(connection, names, hold=False)
+            c = tables.investigations.c
+            pending = set(connection.execute(sa.select(c.id).where(c.status == "pending")).scalars())
+        assert pending == set().union(*(known.pending for known in self.known.values()))
         for name in names:
             one, known = says.get(name, FREE), self.known[name]
             assert {way for way in ("in", "out") if getattr(one, f"frozen_{way}")} == known.frozen
@@ -320,17 +334,12 @@ class Desk(RuleBasedStateMachine):
                     ).one()
                     assert (event.actor, event.at) == (row.set_by, row.set_at)
 
-    @invariant()
-    def the_chain_verifies(self) -> None:
-        with self.ledger.read() as connection:
-            assert audit.verify(connection).broken_at is None
-
 
 HOW = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 
 
 def test_random_histories_on_sqlite() -> None:
-    run_state_machine_as_test(Desk, settings=settings(max_examples=40, stateful_step_count=40, **HOW))  # type: ignore[arg-type]
+    run_state_machine_as_test(Desk, settings=settings(max_examples=60, stateful_step_count=40, **HOW))  # type: ignore[arg-type]
 
 
 @pytest.mark.postgres

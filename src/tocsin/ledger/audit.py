@@ -81,13 +81,14 @@ def verify(connection: sa.Connection, *, expected: Head | None = None) -> Verifi
     raw = _TEXTS if connection.dialect.name == "sqlite" else frozenset()
     columns = [sa.cast(one, sa.LargeBinary).label(one.name) if one.name in raw else one for one in case_events.c]
     query = sa.select(*columns).order_by(case_events.c.id)
-    for row in connection.execution_options(stream_results=True).execute(query):
-        why = _misfit(row, count + 1, previous)
-        if why is None and expected and row.id == expected.id and bytes(row.hash) != expected.hash:
-            why = "it is not the event whose hash was kept"
-        if why:
-            return Verification(count, Head(count, previous), count + 1, why)
-        previous, count = bytes(row.hash), row.id
+    with connection.execute(query.execution_options(stream_results=True)) as rows:
+        for row in rows:
+            why = _misfit(row, count + 1, previous)
+            if why is None and expected and row.id == expected.id and bytes(row.hash) != expected.hash:
+                why = "it is not the event whose hash was kept"
+            if why:
+                return Verification(count, Head(count, previous), count + 1, why)
+            previous, count = bytes(row.hash), row.id
     if expected and count < expected.id:
         return Verification(count, Head(count, previous), count + 1, f"the chain ends before event {expected.id}")
     return Verification(count, Head(count, previous), None, None)

@@ -19,8 +19,6 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool
 
-from tocsin.ledger.tables import metadata, sequence
-
 Durability = Literal["process", "power"]
 Clock = Callable[[], datetime]
 
@@ -88,11 +86,10 @@ class Ledger:
             connection.exec_driver_sql(f"BEGIN {mode}")
 
     def create(self) -> None:
-        """Make whatever tables are missing and the sequence's one row."""
-        metadata.create_all(self.engine)
-        with self.write() as connection:
-            if connection.execute(sa.select(sequence.c.next).where(sequence.c.name == "events")).first() is None:
-                connection.execute(sequence.insert().values(name="events", next=1))
+        """Make whatever tables are missing, or bring older ones to the newest; safe from several processes at once."""
+        from tocsin.ledger.upgrade import upgrade  # it needs what stands above
+
+        upgrade(self)
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:

@@ -1,0 +1,26 @@
+"""The ledger's tests run on both databases: SQLite, and a real PostgreSQL that pip brings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scenes.postgres import fresh_database
+from tocsin.ledger import Ledger
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database with nothing in it."""
+    return fresh_database() if request.param == "postgresql" else f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+
+
+@pytest.fixture
+def both(empty_url: str) -> Iterator[Ledger]:
+    """A new ledger, on either database."""
+    ledger = Ledger(empty_url)
+    ledger.create()
+    yield ledger
+    ledger.close()
