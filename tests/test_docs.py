@@ -10,12 +10,17 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import click
+import msgspec
 import pytest
 
-from tocsin import spec
+from tocsin import errors, spec
+from tocsin.app import Settings
 from tocsin.cli.main import VERBS
 from tocsin.data.times import epoch_lines
+from tocsin.errors import TocsinError
 from tocsin.grammar import STATISTICS
+from tocsin.ledger import Ledger, now
+from tocsin.live import Cards, Limits, Service, routes
 from tocsin.money import Rates
 from tocsin.schema import ACCOUNT_EVENTS
 
@@ -171,6 +176,54 @@ def test_every_example_uses_options_that_exist(name: str, command: click.Command
             unknown = {word.split("=")[0] for word in line.split() if word.startswith("--")} - known
             if not (isinstance(command, click.Group) and unknown):
                 assert not unknown, line
+
+
+# --- the service -----------------------------------------------------------------------------------------------------
+
+SERVICE_PAGE = (ROOT / "docs" / "service.md").read_text(encoding="utf-8")
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    rows = [line.split("|") for line in section(SERVICE_PAGE, "Settings").splitlines() if line.startswith("| `")]
+    documented = {row[1].strip(" `"): row[3].strip(" `") for row in rows}
+    settings = {f.name: f.default for f in msgspec.structs.fields(Settings)}
+    assert documented.keys() == settings.keys()
+    for name, default in settings.items():
+        assert documented[name] == said(default), name
+
+
+def said(default: object) -> str:
+    """A default as a settings file would write it."""
+    if isinstance(default, bool):
+        return str(default).lower()
+    if isinstance(default, float) and default.is_integer():
+        return str(int(default))
+    return str(default) or "empty"
+
+
+def test_every_route_is_documented(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.db")
+    service = Service(
+        ledger, tmp_path / "memory", cards=Cards(b"k" * 32), rates=Rates("EUR"), limits=Limits(), clock=now
+    )
+    there = {
+        f"{method} {re.sub(r':path', '', route.path)}"
+        for route in routes(service)
+        for method in route.methods or ()
+        if method != "HEAD"
+    }
+    documented = set(re.findall(r"^\| `((?:GET|POST) [^`]+)`", SERVICE_PAGE, re.MULTILINE))
+    ledger.close()
+    assert documented == there
+
+
+def test_every_refusal_is_documented() -> None:
+    """Damaged is told to the owner, not to a caller."""
+    statuses = {
+        str(kind.status) for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, TocsinError)
+    }
+    documented = set(re.findall(r"^\| (\d{3}) \|", section(SERVICE_PAGE, "Refusals"), re.MULTILINE))
+    assert documented == statuses - {"500"}
 
 
 # --- every page ------------------------------------------------------------------------------------------------------
