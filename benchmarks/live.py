@@ -24,6 +24,7 @@ from traffic import (
     ENVIRONMENT,
     Load,
     Server,
+    free_port,
     fresh_key,
     learn_model,
     payments,
@@ -177,15 +178,6 @@ def measure_bare(bodies: list[bytes], key: str) -> dict[str, float]:
         process.terminate()
         process.wait()
     return {"single": DECISIONS / single.seconds, "lists": 2 * DECISIONS / lists.seconds}
-
-
-def free_port() -> int:
-    """A port nobody listens on."""
-    import socket
-
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
 
 
 def show(result: dict[str, object]) -> None:

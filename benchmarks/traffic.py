@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -135,7 +136,7 @@ class Load:
         return 1e3 * ordered[min(int(share * len(ordered)), len(ordered) - 1)]
 
 
-class _Connection(asyncio.Protocol):
+class Connection(asyncio.Protocol):
     """One kept-alive connection with one request at a time; reads no more of HTTP than it must."""
 
     def __init__(self) -> None:
@@ -200,7 +201,7 @@ async def send(
     cpu, started = time.process_time(), time.perf_counter()
 
     async def work() -> None:
-        _, connection = await loop.create_connection(_Connection, "127.0.0.1", port)
+        _, connection = await loop.create_connection(Connection, "127.0.0.1", port)
         while True:
             due, place, request = await queue.get() if rate else next_one()
             if place < 0:
@@ -236,6 +237,13 @@ async def send(
     load.seconds = time.perf_counter() - started
     load.generator_cpu = (time.process_time() - cpu) / load.seconds
     return load
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
 
 
 def fresh_key(data: Path) -> str:

@@ -221,3 +221,15 @@ def start(house: House, server: Server) -> Iterator[Callable[..., Live]]:
 @pytest.fixture
 def live(start: Callable[..., Live]) -> Live:
     return start()
+
+
+@pytest.fixture
+def make_model() -> type[FakeModel]:
+    """Makes fake models: of the same spec unless told otherwise."""
+    return FakeModel
+
+
+@pytest.fixture
+def other_spec() -> str:
+    """A spec whose plan differs, so its memory must be rebuilt."""
+    return OTHER_SPEC

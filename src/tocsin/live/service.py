@@ -87,6 +87,8 @@ class Service:
 
     def stop(self) -> None:
         """Answer who waits, write a snapshot, end every thread."""
+        if self._ending.is_set():
+            return
         self._ending.set()
         if self._starter:
             self._starter.join()

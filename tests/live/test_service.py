@@ -1,0 +1,357 @@
+"""The service through its life: restarts, deadlines, other models, snapshots, backups."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import sqlalchemy as sa
+
+from tocsin.errors import NotFound
+from tocsin.features import Kernel
+from tocsin.ledger import Ledger, backup, microseconds, models
+from tocsin.ledger.tables import alerts, decisions, freezes, investigations, transactions
+from tocsin.live.warm import BROUGHT
+from tocsin.measure import Policy
+from tocsin.schema import Action
+
+
+def wait_for(read: Callable[[], Any], good: Callable[[Any], bool], seconds: float = 15) -> Any:
+    until = time.monotonic() + seconds
+    while not good(found := read()):
+        assert time.monotonic() < until, f"still {found}"
+        time.sleep(0.01)
+    return found
+
+
+def some_traffic(live: Any, start: int, count: int) -> None:
+    rows = []
+    for i in range(start, start + count):
+        live.house.clock.now += timedelta(seconds=20)
+        more = {"device": f"d{i % 4}", "retailer": f"r{i % 3}", "card": f"c{i % 5}", "payee": f"p{i % 2}"}
+        rows.append(live.house.payment(f"t{i}", 10 + i, account=f"a{i % 7}", **more))
+    live.lines("/v1/transactions", rows)
+    label = {"transaction_id": f"t{start}", "finding": "fraud", "known_at": live.house.clock.now.isoformat()}
+    event = {"id": f"e{start}", "at": live.house.clock.now.isoformat(), "kind": "sign_in", "account": "a1"}
+    live.lines("/v1/labels", [label])
+    live.lines("/v1/events", [event])
+
+
+def state(live: Any) -> dict[str, Any]:
+    """What the service says of its memory; its bytes are room, which may differ between equal memories."""
+    found: dict[str, Any] = live.client.get("/v1/memory").json()
+    del found["bytes"]
+    return found
+
+
+@pytest.mark.parametrize("snapshot", ["none", "old", "damaged", "ahead"])
+def test_after_a_restart_the_memory_is_the_same_to_the_bit(house: Any, start: Any, snapshot: str) -> None:
+    live = start()
+    some_traffic(live, 0, 40)
+    if snapshot != "none":
+        live.service.waiting.do(live.service.scorer.memory.save).join()
+    some_traffic(live, 40, 40)
+    before = state(live)
+    file = live.service.scorer.memory._path
+    old = file.read_bytes() if snapshot != "none" else b""
+    live.service.stop()
+    if snapshot == "none":
+        file.unlink()
+    elif snapshot == "old":
+        file.write_bytes(old)
+    elif snapshot == "damaged":
+        content = bytearray(file.read_bytes())
+        content[len(content) // 2] ^= 1
+        file.write_bytes(content)
+    else:  # the ledger is an older copy than the snapshot
+        with house.ledger.engine.begin() as c:
+            for table in (decisions, transactions):
+                c.execute(table.delete().where(table.c.number > 60))
+            c.exec_driver_sql("DELETE FROM labels WHERE number > 60")
+            c.exec_driver_sql("DELETE FROM account_events WHERE number > 60")
+            c.exec_driver_sql("UPDATE sequence SET next = 61")
+    again = start()
+    if snapshot == "ahead":
+        assert state(again)["number"] == 60
+        return
+    assert state(again) == before
+    some_traffic(again, 80, 10)
+    after = state(again)
+    again.service.stop()
+    file.unlink()
+    assert state(start()) == after
+
+
+def test_the_same_id_after_a_restart_gets_the_same_answer(house: Any, start: Any) -> None:
+    live = start()
+    body = house.payment("p", 600, card="4111111111111111")
+    first = live.client.post("/v1/transactions", json=body).content
+    live.service.stop()
+    assert start().client.post("/v1/transactions", json=body).content == first
+
+
+def test_the_same_id_from_many_at_once_is_one_payment(live: Any) -> None:
+    body = live.house.payment("p", 600)
+    with ThreadPoolExecutor(16) as pool:
+        found = list(pool.map(lambda _: live.client.post("/v1/transactions", json=body).content, range(64)))
+    assert len(set(found)) == 1
+    with live.house.ledger.read() as c:
+        assert c.execute(sa.select(sa.func.count()).select_from(transactions)).scalar_one() == 1
+        assert c.execute(sa.select(sa.func.count()).select_from(alerts)).scalar_one() == 1
+
+
+def test_a_freeze_between_two_requests_declines_the_second(live: Any) -> None:
+    assert live.pay("p1")["action"] == "approve"
+    at = microseconds(live.house.clock())
+    with live.house.ledger.write() as c:
+        c.execute(
+            investigations.insert().values(account="ann", subject="s", status="pending", opened_by="ada", opened_at=at)
+        )
+        values = {"account": "ann", "direction": "out", "reason": "r", "set_by": "ada", "set_at": at}
+        c.execute(freezes.insert().values(status="active", **values))
+    second = live.pay("p2")
+    assert (second["action"], second["code"]) == ("decline", "not_permitted")
+    assert live.client.get("/v1/accounts/ann").json()["may_pay"] is False
+    with live.house.ledger.write() as c:
+        c.execute(freezes.update().values(status="ended"))
+    assert live.pay("p3")["action"] == "approve"
+
+
+class Slow:
+    """Holds the ledger's write lock, so that nothing can be decided until it is released."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def __enter__(self) -> None:
+        self._context = self._ledger.write()
+        self._context.__enter__()
+
+    def __exit__(self, *error: object) -> None:
+        self._context.__exit__(None, None, None)
+
+
+@pytest.mark.parametrize("choice", [Action.APPROVE, Action.REVIEW])
+def test_when_the_deadline_passes_the_owners_choice_is_answered_and_kept(
+    house: Any, start: Any, make_model: Any, choice: Action
+) -> None:
+    house.activate("m2", make_model(version="fake-2", policy=Policy(review_at=0.5, decline_at=0.9, on_deadline=choice)))
+    live = start()
+    headers = {"Tocsin-Deadline-Ms": "150"}
+    body = house.payment("p", 20)
+    with Slow(house.ledger):
+        began = time.monotonic()
+        answer = live.client.post("/v1/transactions", json=body, headers=headers)
+        took = time.monotonic() - began
+    assert took < 5
+    late = answer.json()
+    assert (late["action"], late["deadline_passed"], late["score"]) == (choice, True, None)
+    wait_for(lambda: live.client.get("/v1/decisions/p").status_code, lambda status: status == 200)
+    assert (
+        wait_for(lambda: live.client.get("/v1/decisions/p").json(), lambda d: d["deadline_passed"])["action"] == choice
+    )
+    assert live.client.post("/v1/transactions", json=body).content == answer.content
+    with house.ledger.read() as c:
+        assert c.execute(sa.select(decisions.c.cause)).scalar_one() == "deadline"
+        assert c.execute(sa.select(decisions.c.score)).scalar_one() is not None
+        rang = c.execute(sa.select(sa.func.count()).select_from(alerts)).scalar_one()
+    assert rang == (choice is Action.REVIEW)
+    assert "tocsin_late_answers_total 1.0" in live.client.get("/metrics").text
+
+
+def test_a_late_approval_of_a_suspicious_payment_still_rings(house: Any, start: Any, make_model: Any) -> None:
+    policy = Policy(review_at=0.5, decline_at=0.9, on_deadline=Action.APPROVE)
+    house.activate("m2", make_model(version="fake-2", policy=policy))
+    live = start()
+    with Slow(house.ledger):
+        answer = live.client.post(
+            "/v1/transactions", json=house.payment("p", 900), headers={"Tocsin-Deadline-Ms": "100"}
+        )
+    assert answer.json()["action"] == "approve"
+    found = wait_for(lambda: live.client.get("/v1/alerts").json()["alerts"], len)
+    assert found[0]["action"] == "decline"
+
+
+def test_a_deadline_must_be_a_number_and_events_past_theirs_are_not_promised(house: Any, start: Any) -> None:
+    live = start()
+    for bad in ("0", "-5", "soon", "1e3", "999999999999"):
+        headers = {"Tocsin-Deadline-Ms": bad}
+        assert live.client.post("/v1/transactions", json=house.payment("p"), headers=headers).status_code == 422
+    event = {"id": "e", "at": house.clock().isoformat(), "kind": "sign_in", "account": "ann"}
+    with Slow(house.ledger):
+        late = live.client.post("/v1/events", json=event, headers={"Tocsin-Deadline-Ms": "100"})
+    assert late.status_code == 503
+    assert (
+        wait_for(lambda: live.client.post("/v1/events", json=event), lambda r: r.status_code == 200).json()["number"]
+        == 1
+    )
+
+
+def test_a_frozen_account_is_not_approved_by_a_deadline(house: Any, start: Any, make_model: Any) -> None:
+    policy = Policy(review_at=0.5, on_deadline=Action.APPROVE)
+    house.activate("m2", make_model(version="fake-2", policy=policy))
+    live = start()
+    live.pay("p0")
+    at = microseconds(house.clock())
+    with house.ledger.write() as c:
+        values = {"account": "ann", "direction": "out", "reason": "r", "set_by": "ada", "set_at": at}
+        c.execute(freezes.insert().values(status="active", **values))
+    wait_for(lambda: live.service._stopped, lambda stopped: ("ann", "out") in stopped)
+    with Slow(house.ledger):
+        answer = live.client.post(
+            "/v1/transactions", json=house.payment("p", 20), headers={"Tocsin-Deadline-Ms": "100"}
+        )
+    assert (answer.json()["action"], answer.json()["deadline_passed"]) == ("decline", True)
+
+
+def test_another_model_takes_over_without_a_restart_and_back(house: Any, live: Any, make_model: Any) -> None:
+    some_traffic(live, 0, 20)
+    before = state(live)
+    house.activate("m2", make_model(version="fake-2", policy=Policy(review_at=0.01, decline_at=0.9)))
+    wait_for(lambda: state(live)["model"], lambda version: version == "fake-2")
+    assert state(live) | {"model": "fake-1"} == before  # the same plan keeps the memory
+    assert live.pay("a", 100)["action"] == "review"
+    with house.ledger.write() as c:
+        models.roll_back(c, actor="test", at=house.clock())
+    wait_for(lambda: state(live)["model"], lambda version: version == "fake-1")
+    assert live.pay("b", 100)["action"] == "approve"
+
+
+def test_a_model_with_another_plan_gets_its_memory_rebuilt_from_the_ledger(
+    house: Any, live: Any, make_model: Any, other_spec: str
+) -> None:
+    some_traffic(live, 0, 30)
+    other = make_model(other_spec, version="wide-1")
+    house.activate("wide", other)
+    wait_for(lambda: state(live)["model"], lambda version: version == "wide-1")
+    some_traffic(live, 30, 10)
+    fresh = Kernel(other.plan)
+    from tocsin.ledger.replay import Gatherer, replay
+
+    with house.ledger.read() as c:
+        for batch in replay(c, Gatherer(other.spec), after=0, upto=10_000):
+            fresh.step(batch)
+    assert state(live)["fingerprint"] == fresh.fingerprint()
+
+
+def test_a_model_that_cannot_be_used_leaves_the_old_one_in_force(house: Any, live: Any, make_model: Any) -> None:
+    house.activate("usd", make_model(version="usd-1", text=make_model().spec.text + '\n[money]\ncurrency = "USD"\n'))
+    with house.ledger.write() as c:
+        models.activate(c, version="gone", path="nowhere", fingerprint="x", actor="test", at=house.clock())
+    wait_for(lambda: live.service._refused, lambda refused: refused is not None)
+    assert live.pay("p")["model"] == "fake-1"
+
+
+def test_alerts_left_without_reasons_are_explained_at_the_next_start(house: Any, start: Any) -> None:
+    def broken(path: str) -> Any:
+        model = house.load(path)
+        model.reasons = lambda matrix, top=3: (_ for _ in ()).throw(MemoryError("out of luck"))
+        return model
+
+    live = start(load=broken)
+    live.pay("p", 600)
+    live.service.stop()
+    with house.ledger.read() as c:
+        assert c.execute(sa.select(alerts.c.reasons)).scalar_one() is None
+    del house.models["m1"].reasons
+    again = start()
+    found = wait_for(lambda: again.client.get("/v1/decisions/p").json(), lambda d: d["reasons"])
+    assert found["why"] == "Because of the amount."
+
+
+def test_an_alert_whose_model_is_gone_says_so(house: Any, start: Any, make_model: Any) -> None:
+    house.activate("m2", make_model(version="fake-2"))
+    with house.ledger.write() as c:
+        models.activate(c, version="fake-1", path="m1", fingerprint="fake-1", actor="test", at=house.clock())
+
+    def explained_by_nobody(path: str) -> Any:
+        return house.load(path)
+
+    live = start(load=explained_by_nobody)
+    live.service._explainer._stopping = True  # as if it were killed right after the answer
+    live.pay("p", 600)
+    live.service.stop()
+    with house.ledger.write() as c:
+        models.activate(c, version="fake-2", path="m2", fingerprint="fake-2", actor="test", at=house.clock())
+    del house.models["m1"]
+    again = start()
+    found = wait_for(lambda: again.client.get("/v1/decisions/p").json(), lambda d: d["why"])
+    assert "fake-1 is not where it was" in found["why"]
+
+
+def test_a_backup_of_the_running_service_goes_on_where_it_was(house: Any, start: Any, tmp_path: Path) -> None:
+    live = start()
+    some_traffic(live, 0, 20)
+    live.service.waiting.do(live.service.scorer.memory.save).join()
+    some_traffic(live, 20, 20)
+    backup.make(house.ledger, house.folder, tmp_path / "b", at=house.clock())
+    then = state(live)
+    some_traffic(live, 40, 5)
+    live.service.stop()
+    house.ledger.close()
+    backup.restore(tmp_path / "b", tmp_path / "restored")
+    house.folder = tmp_path / "restored"
+    house.ledger = Ledger(house.folder / backup.LEDGER)
+    assert state(start()) == then
+
+
+def test_a_new_ledger_goes_on_after_the_memory_its_model_brings(
+    house: Any, start: Any, make_model: Any, tmp_path: Path
+) -> None:
+    first = start()
+    some_traffic(first, 0, 50)
+    brought = tmp_path / "model"
+    brought.mkdir()
+    first.service.scorer.memory.kernel.save(brought / BROUGHT)
+    past = state(first)
+    first.service.stop()
+    house.ledger.close()
+    house.folder = tmp_path / "new"
+    house.ledger = Ledger(tmp_path / "new.sqlite")
+    house.ledger.create()
+    house.activate(str(brought), make_model())
+    from tocsin.ledger import keys
+
+    with house.ledger.write() as c:
+        house.key = keys.new(c, "new", at=house.clock(), actor="test")
+    live = start()
+    assert state(live) == past
+    assert live.pay("p")["number"] == past["number"] + 1
+    some_traffic(live, 100, 10)
+    after = state(live)
+    live.service.stop()
+    for snapshot in (house.folder / "memory").glob("*.kernel"):
+        if ".base." not in snapshot.name:
+            snapshot.unlink()
+    assert state(start()) == after
+
+
+def test_nothing_is_decided_before_a_model_is_in_force(house: Any, start: Any) -> None:
+    with house.ledger.engine.begin() as c:
+        c.exec_driver_sql("DELETE FROM activations")
+    live = start()
+    assert live.client.get("/ready").status_code == 503
+    refused = live.client.post("/v1/transactions", json=house.payment("p"))
+    assert (refused.status_code, "no model" in refused.json()["error"]) == (503, True)
+    with pytest.raises(NotFound):
+        live.service.model_of("never")
+    house.activate("m1", house.models["m1"])
+    wait_for(lambda: live.client.get("/ready").status_code, lambda status: status == 200)
+    assert live.pay("p")["number"] == 1
+
+
+def test_snapshots_are_written_while_payments_go_on(house: Any, start: Any) -> None:
+    from dataclasses import replace
+
+    house.limits = replace(house.limits, snapshot_every=timedelta(seconds=0.01))
+    live = start()
+    some_traffic(live, 0, 20)
+    file = live.service.scorer.memory._path
+    wait_for(file.is_file, bool)
+    assert msgspec.json.decode(msgspec.json.encode(state(live)))["number"] == 22
