@@ -101,6 +101,7 @@ ceiling_mb = 100
         (LEAST + '[time]\nformat = "%Y %z"', "time.format", "ISO 8601"),
         (LEAST + '[money]\ncurrency = "EURO"', "money.currency", "ISO 4217"),
         (LEAST + '[money]\nunit = "cents"', "money.unit", "minor"),
+        (LEAST + '[money]\ndecimal = ";"', "money.decimal", r"1\.234,56"),
         (LEAST + '[label]\nlevel = "card"', "label.level", "account"),
         (LEAST + "[label]\nfraud = [0]", "label", "stands twice"),
         (LEAST + '[label]\nknown_after = "99999w"', "label.known_after", "century"),

@@ -123,6 +123,7 @@ class Spec:
 
     ``columns`` maps a word (``at``, ``amount``, ``card``...) to the file's column; ``extra_numbers`` and
     ``extra_keys`` map further names of the owner's to columns. ``text`` is the file as read, shipped with a model.
+    ``decimal`` is the mark before the fraction where numbers are written as texts.
     """
 
     name: str
@@ -139,6 +140,7 @@ class Spec:
     idle_expiry: timedelta
     memory_ceiling_mb: int
     text: str = field(repr=False)
+    decimal: Literal[".", ","] = "."
 
     @property
     def features(self) -> tuple[Feature, ...]:
@@ -203,7 +205,7 @@ def parse(text: str, *, name: str = "spec") -> Spec:
     known = {"name", "about", "columns", "time", "money", "label", "join", "stage", "memory"}
     _only(tables, known, "the spec")
     columns, numbers, keys = _read_columns(_table(tables, "columns"))
-    currency, unit = _read_money(_table(tables, "money"))
+    currency, unit, decimal = _read_money(_table(tables, "money"))
     idle, ceiling = _read_memory(_table(tables, "memory"))
     spec = Spec(
         name=str(tables.get("name", name)),
@@ -220,6 +222,7 @@ def parse(text: str, *, name: str = "spec") -> Spec:
         idle_expiry=idle,
         memory_ceiling_mb=ceiling,
         text=text,
+        decimal=decimal,
     )
     for role in ("at", "amount"):
         if role not in columns:
@@ -233,16 +236,18 @@ def parse(text: str, *, name: str = "spec") -> Spec:
     return spec
 
 
-def _read_money(table: dict[str, Any]) -> tuple[str, Literal["major", "minor"]]:
-    _only(table, {"currency", "unit"}, "[money]")
-    currency, unit = table.get("currency", "EUR"), table.get("unit", "major")
+def _read_money(table: dict[str, Any]) -> tuple[str, Literal["major", "minor"], Literal[".", ","]]:
+    _only(table, {"currency", "unit", "decimal"}, "[money]")
+    currency, unit, decimal = table.get("currency", "EUR"), table.get("unit", "major"), table.get("decimal", ".")
     try:
         exponent_of(str(currency))
     except BadInput as error:
         raise BadSpec(error.message, field="money.currency", hint=error.hint) from error
     if unit not in ("major", "minor"):
         raise BadSpec(f'must be "major" (euros) or "minor" (cents); got {unit!r}.', field="money.unit")
-    return str(currency), unit
+    if decimal not in (".", ","):
+        raise BadSpec(f'must be "." (1234.56) or "," (1.234,56); got {decimal!r}.', field="money.decimal")
+    return str(currency), unit, decimal
 
 
 def _read_memory(table: dict[str, Any]) -> tuple[timedelta, int]:

@@ -75,6 +75,12 @@ def test_a_missing_column_does_not_fit(tmp_path: Path) -> None:
             "2025-12-31 23:59:00",
         ),
         (
+            "Datum;Date;Amount;Client",
+            "x;31.12.2025 23:59;1.234,50;c",
+            {"at": "Date", "amount": "Amount", "account": "Client"},
+            "2025-12-31 23:59:00",
+        ),
+        (
             "Date,Amount,Client",
             "12/31/2025 11:59 PM,5,c",
             {"at": "Date", "amount": "Amount", "account": "Client"},

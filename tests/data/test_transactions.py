@@ -335,6 +335,15 @@ def test_an_amount_that_cannot_be_makes_a_bad_row(tmp_path: Path, text: str, wor
     assert word in table.problems[0].what
 
 
+def test_a_decimal_comma_is_read_where_the_spec_says_so(tmp_path: Path) -> None:
+    texts = ["12,5", "1.234,56", "1 234,56", "1\u00a0234,56", "7", "0,125", "12.5", "1,234.56", "12,5,6", "", "-3,5"]
+    lines = ["at;amount;account", *(f"2026-03-01T12:00:00Z;{t};a" for t in texts)]
+    table = read(a_file(tmp_path, *lines), a_spec(rest=UTC_ZONE + '\n[money]\ndecimal = ","'))
+    assert table.amount.tolist() == [1250, 123_456, 123_456, 123_456, 700, 12]
+    assert [p.row for p in table.problems] == [7, 8, 9, 10, 11]
+    assert "1.234,56" in table.problems[0].what
+
+
 def test_other_currencies_need_a_rate(tmp_path: Path) -> None:
     lines = ["at,amount,account,ccy", *(f"2026-03-01T12:00:00Z,10.01,a,{c}" for c in ("EUR", "USD", "JPY", "EURO", ""))]
     path = a_file(tmp_path, *lines)

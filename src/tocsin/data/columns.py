@@ -20,6 +20,8 @@ from tocsin.schema import CURRENCIES, LARGEST_AMOUNT_MINOR, exponent_of
 from tocsin.spec import LabelReading
 
 _MISSING_TEXTS = pa.array(["", "nan", "none", "null", "na", "n/a"])
+COMMA = r"^[+-]?(\d{1,3}([. ]\d{3})*|\d+)(,\d+)?$"
+"""How numbers are written where a comma stands before the fraction: 1.234,56 or 1 234,56 or 1234,56."""
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$"
 
 
@@ -70,6 +72,20 @@ def read_keys(column: pa.ChunkedArray) -> NDArray[np.uint64]:
     uniques = keys_of(as_texts(pa.chunked_array([encoded.dictionary])).to_pylist())
     place = np.asarray(pc.fill_null(encoded.indices, len(uniques)).to_numpy(zero_copy_only=False), np.int64)
     return np.append(uniques, np.uint64(0))[place]
+
+
+def with_point(column: pa.ChunkedArray, name: str, found: Findings) -> pa.ChunkedArray:
+    """Texts with a decimal comma as texts with a point; what is not written so is a bad row (12.5 could be 125)."""
+    column = plain(column)
+    if not is_text(column):
+        return column
+    texts = pc.replace_substring(pc.utf8_trim_whitespace(column), "\u00a0", " ")
+    missing = pc.or_(texts.is_null(), pc.is_in(pc.utf8_lower(texts), value_set=_MISSING_TEXTS))
+    clean = pc.fill_null(pc.match_substring_regex(texts, COMMA), False)
+    bad = np.asarray(pc.invert(pc.or_(missing, clean)).to_numpy())
+    found.add(bad, name, lambda i: f"must be a number with a decimal comma, such as 1.234,56; got {shown(column[i])}.")
+    pointed = pc.replace_substring(pc.replace_substring_regex(texts, "[. ]", ""), ",", ".")
+    return pc.if_else(clean, pointed, None)
 
 
 def read_numbers(column: pa.ChunkedArray, name: str, found: Findings) -> NDArray[np.float64]:

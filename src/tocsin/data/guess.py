@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tocsin import spec
-from tocsin.data.columns import as_texts, is_text, plain
+from tocsin.data.columns import COMMA, as_texts, is_text, plain
 from tocsin.data.files import read_rows
 from tocsin.data.times import epoch_lines, reads_back
 from tocsin.errors import BadInput
@@ -103,6 +103,9 @@ def starter(path: str | Path) -> str:
         ]
     lines += _time_lines(table[words["at"]])
     lines += ["", "[money]", 'currency = "EUR"     # look: which currency is it?']
+    amounts = plain(table[words["amount"]])
+    if is_text(amounts) and not _looks(as_texts(amounts.slice(0, 1000)).drop_null(), r"^-?[\d.]+$"):
+        lines.append('decimal = ","     # 1.234,56 rather than 1234.56')
     if "label" in words:
         lines += _label_lines(table[words["label"]])
     return "\n".join(lines + _stage_lines(words)) + "\n"
@@ -135,7 +138,7 @@ def _could_be(word: str, column: pa.ChunkedArray) -> bool:
     if word in ("amount", "latitude", "longitude", "weight", "credit_score"):
         if is_text(column):
             sample = as_texts(column.slice(0, 1000)).drop_null()
-            return len(sample) > 0 and _looks(sample, r"^-?[\d.]+$")
+            return len(sample) > 0 and (_looks(sample, r"^-?[\d.]+$") or _looks(sample, COMMA))
         return bool(
             pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_decimal(column.type)
         )

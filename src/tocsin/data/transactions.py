@@ -24,6 +24,7 @@ from tocsin.data.columns import (
     read_keys,
     read_labels,
     read_numbers,
+    with_point,
 )
 from tocsin.data.files import REPLACED, Rows, read_rows
 from tocsin.data.identity import made_ids, repeated
@@ -98,6 +99,10 @@ def _read_file(path: Path, spec: Spec, rates: Rates | None, *, only_events: bool
         _find_replaced(rows.table, found)
     table = join(rows.table, path, spec.joins)
     columns = places_of(table, spec, path.name, found, only_events=only_events)
+    if spec.decimal == ",":
+        for word in {"amount", "weight", *spec.number_names} & columns.keys():
+            place = table.column_names.index(columns[word])
+            table = table.set_column(place, columns[word], with_point(table.column(place), columns[word], found))
     n = table.num_rows
     kind = _read_kinds(table[columns["kind"]], columns["kind"], found) if "kind" in columns else np.full(n, _PAYMENT)
     pays = kind == _PAYMENT
