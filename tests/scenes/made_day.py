@@ -95,6 +95,33 @@ STORIES: tuple[tuple[str, int, str, tuple[float, ...], int, int, tuple[tuple[str
         (("amount", "€ 9 to 120", "€ 702.00", True),),
     ),
     (
+        "Salary arrived and 96 % of it leaves for three new payees within 20 minutes.",
+        214_000,
+        "P-344",
+        (2.9, 3.4, 1.0, 24, 6.1),
+        18,
+        66,
+        (("Amount", "€ 20 to 480", "€ 2,140.00", True), ("Payee", "9 known", "new, 12 min", True)),
+    ),
+    (
+        "Four accounts on one phone, this one opened 6 days ago.",
+        38_000,
+        "P-118",
+        (1.3, 44, 1.2, 3.3, 2.4),
+        39,
+        97,
+        (("Device", "one phone, 6 days", "shared with 3", True), ("Amount", "€ 5 to 60", "€ 380.00", True)),
+    ),
+    (
+        "The customer is on the phone while paying, and the payee was named in two scams this week.",
+        1_260_000,
+        "P-655",
+        (3.6, 1.7, 1.1, 9.2, 1 / 1.4),
+        52,
+        131,
+        (("Amount", "€ 15 to 900", "€ 12,600.00", True), ("Payee", "22 known", "new, 2 min", True)),
+    ),
+    (
         "First payment at night in 14 months.",
         12_000,
         "R-640",
@@ -114,7 +141,7 @@ def fill(ledger: Ledger, at: datetime, count: int = len(STORIES)) -> list[int]:
 def alert(ledger: Ledger, at: datetime, which: int = 0, *, account: str | None = None, **change: Any) -> int:
     """One alert with its account's recent past, the payment, the decision and what was frozen into the alert."""
     why, amount, payee, odds, ago, due, normal = STORIES[which % len(STORIES)]
-    account = account or f"A-{(20418 + which * 9973) % 90000 + 10000}"
+    account = account or account_of(which)
     amount, why = change.get("amount_minor", amount), change.get("why", why)
     paid_at = at - timedelta(minutes=ago, seconds=which % 60)
     with ledger.write() as connection:
@@ -132,7 +159,7 @@ def alert(ledger: Ledger, at: datetime, which: int = 0, *, account: str | None =
                     number=number,
                     account=account,
                     at=microseconds(paid_at),
-                    created_at=microseconds(at),
+                    created_at=microseconds(paid_at + timedelta(seconds=1)),
                     due_at=microseconds(at + timedelta(minutes=change.get("due", due))),
                     action="review",
                     score=_chance(total),
@@ -145,6 +172,11 @@ def alert(ledger: Ledger, at: datetime, which: int = 0, *, account: str | None =
                 .returning(alerts.c.id)
             ).scalar_one()
         )
+
+
+def account_of(which: int) -> str:
+    """The name of the account that story number ``which`` happens to."""
+    return f"A-{(10418 + which * 9973) % 90000 + 10000}"
 
 
 def _normal(rows: tuple[tuple[str, str, str, bool], ...]) -> bytes:

@@ -8,12 +8,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from scenes import made_day
 from scenes.visitors import Person, plain
 from tocsin.desk import actions
 from tocsin.desk.model import Direction, Outcome, Role
 from tocsin.ledger import Ledger
+from tocsin.ledger.tables import alerts
 
 
 def ids(page: str) -> list[int]:
@@ -37,12 +39,14 @@ def test_an_empty_queue_says_so(ana: Person) -> None:
     assert "Nothing is waiting" in page
 
 
-def test_most_at_stake_comes_first_and_is_told_beside_the_list(ana: Person, rung: list[int]) -> None:
+def test_most_at_stake_comes_first_and_is_told_beside_the_list(ana: Person, rung: list[int], ledger: Ledger) -> None:
     page = ana.see("/queue")
     assert len(ids(page)) == 8
     assert ids(page)[0] == chosen(page) == rung[0]
     words = plain(page)
-    assert "8 open · € 7,369 at stake" in words
+    with ledger.read() as connection:
+        stakes = list(connection.execute(sa.select(alerts.c.stake_minor)).scalars())
+    assert f"8 open · € {round(sum(stakes) / 100):,} at stake" in words
     assert "What each kind of data said (odds against the base of 1 in 420)" in words
     assert "All together about 82 in 100 × 1,933" in words
     assert "Device one phone, 3 years new, 40 min" in words
