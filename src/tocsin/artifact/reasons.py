@@ -6,6 +6,7 @@ choice of the strongest, and never claims to be all.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -52,30 +53,37 @@ def reasons_of(
 
 def why_of(spec: Spec, plan: Plan, reasons: Sequence[Reason]) -> str:
     """One sentence: what is new first, then how much, then what else, then when."""
-    parts: dict[str, list[str]] = {"new": [], "much": [], "plain": [], "when": []}
+    parts: dict[str, list[str]] = {"new": [], "much": [], "plain": [], "when": [], "aside": []}
     for reason in reasons:
         value = float("nan") if reason.value is None else reason.value
         words = fragment(spec, reason.feature, value, _describe(plan, reason.feature))
         parts[words.sort].append(_in_a_sentence(words))
-    if not any(parts.values()):
-        return "Nothing single stands out; many small things add up"
+    parts["new"] = _gathered(parts["new"])
     told = [" and ".join(parts[sort]) for sort in ("new", "much", "plain", "when") if parts[sort]]
-    return _capital(", ".join(told))
+    told = told or [" and ".join(parts["aside"])]
+    return _capital(", ".join(told)) if told != [""] else "Nothing single stands out; many small things add up"
+
+
+def _gathered(texts: Sequence[str]) -> list[str]:
+    """Things that end alike told together: a device and a country never used."""
+    ends: dict[str, list[str]] = {}
+    for text in texts:
+        for end in (" never used", " first seen "):
+            if end in text:
+                head, tail = text.split(end, 1)
+                ends.setdefault(end + tail, []).append(head)
+                break
+        else:
+            ends.setdefault("", []).append(text)
+    return [" and ".join(heads) + end for end, heads in ends.items()]
 
 
 def _in_a_sentence(words: Fragment) -> str:
     """Shorter where a list of reasons says it in full: the account is the one whose alert it is."""
-    text = words.text
-    for long, short in (
-        (" never used before by this account", " never used"),
-        (" of this account", ""),
-        (" by this account", ""),
-        (" first seen with this account ", " first seen "),
-    ):
-        text = text.replace(long, short)
-    return (
-        text if words.sort != "new" or text.startswith("a ") or " first seen " in text else f"{_article(text)} {text}"
-    )
+    text = re.sub(r" never used before by this account(?! and)", " never used", words.text)
+    text = re.sub(r" first seen with this account (?!and)", " first seen ", text)
+    text = re.sub(r" (?:of|by) this account(?! and)", "", text)
+    return f"{_article(text)} {text}" if words.sort == "new" else text
 
 
 def _article(text: str) -> str:

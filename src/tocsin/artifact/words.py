@@ -10,8 +10,8 @@ from typing import Literal
 from tocsin.schema import ACCOUNT_EVENTS
 from tocsin.spec import Feature, Spec, say_span
 
-Sort = Literal["new", "much", "plain", "when"]
-"""What a fragment is about; a sentence takes them in this order."""
+Sort = Literal["new", "much", "plain", "when", "aside"]
+"""What a fragment is about; a sentence takes them in this order, and an aside only where there is nothing else."""
 
 _WORDS = {
     "ip": "IP address",
@@ -28,6 +28,8 @@ _WORDS = {
 }
 _SYMBOLS = {"EUR": "€ ", "USD": "$ ", "GBP": "£ ", "JPY": "¥ "}
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_LONG = 3 * 86400.0
+"""Beyond three days nothing is said to have come "after" something, and nothing is new."""
 _UNITS = {"d": "day", "h": "hour", "m": "minute", "s": "second"}
 
 
@@ -96,14 +98,27 @@ def fragment(spec: Spec, name: str, value: float, described: str) -> Fragment:
     feature = next((f for f in spec.features if f.name == name), None)
     if feature is None:
         return _raw(spec, name, value)
-    family = f"{feature.statistic} {feature.column} {feature.by}"
+    family = _family(feature)
     if isnan(value):
-        return Fragment(_nothing_yet(feature, described), "plain", family)
+        return Fragment(_nothing_yet(feature, described), "aside", family)
     if feature.where or feature.statistic.startswith("decayed"):
-        amount = money(value, spec.currency) if _is_money(feature) else plain_number(value)
-        return Fragment(f"{described}: {amount}", "plain", family + "where")
+        return Fragment(_counted(feature, value, described, spec), "plain", feature.name)
     text, sort = _STATISTICS[feature.statistic](feature, value, spec)
     return Fragment(text, sort, family)
+
+
+def _family(feature: Feature) -> str:
+    """Alike for features that tell one story: other spans, the card for the account, kilometres and their speed."""
+    by = " ".join("account" if name == "card" else name for name in feature.by)
+    statistic = {"speed": "distance", "sum": "count"}.get(feature.statistic, feature.statistic)
+    return f"{statistic} {feature.column} {by}"
+
+
+def _counted(feature: Feature, value: float, described: str, spec: Spec) -> str:
+    if feature.statistic == "count":
+        one = described.removeprefix("payments ")
+        return f"1 payment {one}" if value == 1 and one != described else f"{plain_number(value)} {described}"
+    return f"{described}: {money(value, spec.currency) if _is_money(feature) else plain_number(value)}"
 
 
 def _nothing_yet(feature: Feature, described: str) -> str:
@@ -120,9 +135,9 @@ def _is_money(feature: Feature) -> bool:
 
 def _raw(spec: Spec, name: str, value: float) -> Fragment:
     if isnan(value):
-        return Fragment(f"{word(name)} not known", "plain", name)
+        return Fragment(f"{word(name)} not known", "aside", name)
     if name == "amount":
-        return Fragment(money(value, spec.currency), "much", name)
+        return Fragment(f"an amount of {money(value, spec.currency)}", "much", name)
     if name == "hour":
         minutes = round(value * 60) % 1440
         return Fragment(f"at {minutes // 60:02d}:{minutes % 60:02d}", "when", name)
@@ -134,7 +149,7 @@ def _raw(spec: Spec, name: str, value: float) -> Fragment:
     if name == "anomaly":
         return Fragment("unlike other payments" if value > 0.5 else "much like other payments", "plain", name)
     if name in spec.key_names:
-        return Fragment(f"this {word(name)}" if value else f"no {word(name)} given", "plain", name)
+        return Fragment(f"this {word(name)}" if value else f"no {word(name)} given", "aside", name)
     return Fragment(f"{word(name)} {plain_number(value)}", "plain", name)
 
 
@@ -223,6 +238,8 @@ def _deviation(feature: Feature, value: float, _spec: Spec) -> tuple[str, Sort]:
 
 def _since(feature: Feature, value: float, _spec: Spec) -> tuple[str, Sort]:
     if feature.column in ACCOUNT_EVENTS:
+        if value > _LONG:
+            return f"no {_event(feature.column)} for {duration(value)}", "plain"
         article = "an" if _event(feature.column)[0] in "aeiou" else "a"
         return f"{duration(value)} after {article} {_event(feature.column)}", "when"
     return f"{duration(value)} after the last {_event(feature.column)} by {_who(feature)}", "when"
@@ -231,11 +248,12 @@ def _since(feature: Feature, value: float, _spec: Spec) -> tuple[str, Sort]:
 def _novelty(feature: Feature, value: float, _spec: Spec) -> tuple[str, Sort]:
     if value:
         return f"{word(feature.column)} never used before by {_who(feature)}", "new"
-    return f"{word(feature.column)} used before by {_who(feature)}", "plain"
+    return f"{word(feature.column)} used before by {_who(feature)}", "aside"
 
 
 def _age(feature: Feature, value: float, _spec: Spec) -> tuple[str, Sort]:
-    return f"{word(feature.column)} first seen with {_who(feature)} {duration(value)} ago", "new"
+    sort: Sort = "plain" if value > _LONG else "new"
+    return f"{word(feature.column)} first seen with {_who(feature)} {duration(value)} ago", sort
 
 
 def _distance(feature: Feature, value: float, _spec: Spec) -> tuple[str, Sort]:
