@@ -71,16 +71,15 @@ def lines(
     series: Sequence[Line], x: Axis, y: Axis, *, title: str, mark: float | None = None, mark_name: str = ""
 ) -> str:
     """Curves on two axes, each named in a legend above; ``mark`` draws a named vertical line."""
-    parts = [_frame(x, y)]
+    parts = [_frame(x, y), *(_draw(line, x, y) for line in series)]
     if mark is not None and isfinite(mark) and x.low <= mark <= x.high:
         at = _x(x, mark)
         anchor = "end" if at > WIDTH * 0.6 else "start"
         parts.append(f'<line class="mark" x1="{at:.1f}" x2="{at:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>')
         parts.append(
-            f'<text class="note" x="{at + (-5 if anchor == "end" else 5):.1f}" y="{HEIGHT - BOTTOM - 8}" '
+            f'<text class="note" x="{at + (-5 if anchor == "end" else 5):.1f}" y="{TOP + 10}" '
             f'text-anchor="{anchor}">{escape(mark_name)}</text>'
         )
-    parts.extend(_draw(line, x, y) for line in series)
     legend = "".join(f'<span class="key {line.colour}">{escape(line.name)}</span>' for line in series if line.name)
     body = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">{"".join(parts)}</svg>'
     return (f'<div class="legend">{legend}</div>' if legend else "") + body

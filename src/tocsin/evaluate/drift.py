@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from tocsin.errors import BadInput
 
+DAY_US = 86_400_000_000
 STEADY, CHANGED = 0.1, 0.25
 """Below the first: as it was. From the second on: something else now. The usual limits of the trade."""
-LEAST = 200
-"""Fewer payments than this in a month say nothing: ten bins would each hold a handful."""
+LEAST, LEAST_DAYS = 200, 10
+"""Fewer payments or days than this in a month say nothing: ten bins would each hold a handful, or one weekday most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +99,11 @@ def drift(
     month = now_at.astype("datetime64[us]").astype("datetime64[M]")
     months = np.unique(month)
     rows = [month == one for one in months]
+    enough = [r.sum() >= LEAST and len(np.unique(now_at[r] // DAY_US)) >= LEAST_DAYS for r in rows]
 
     def shift(name: str, a: NDArray[np.float64], b: NDArray[np.float64]) -> Shift:
-        measured = (stability(a, b[r]) if r.sum() >= LEAST and len(a) >= LEAST else float("nan") for r in rows)
+        known = len(a) >= LEAST
+        measured = (stability(a, b[r]) if ok and known else float("nan") for r, ok in zip(rows, enough, strict=True))
         return Shift(name, tuple(measured))
 
     features = [shift(name, then[:, i], now[:, i]) for i, name in enumerate(names)]

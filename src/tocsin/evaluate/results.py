@@ -247,7 +247,7 @@ def _kinds(known: Results) -> tuple[Span, ...]:
         rows = genuine | here
         out.append(
             Span(
-                name or "not told",
+                name.replace("_", " ") or "not told",
                 int(here.sum()),
                 int(here.sum()),
                 metrics.average_precision(here[rows], known.score[rows], known.weight[rows]),

@@ -17,14 +17,15 @@ footer { margin: 20px 0 0; font-size: 12px }
   padding: 14px 18px; margin-bottom: 16px }
 .lead p { margin: 4px 0; color: var(--muted); max-width: 90ch }
 .lead p.first { font-size: 17px; color: var(--ink) }
-.cards { columns: 3 360px; column-gap: 16px }
+.cards { columns: 3 360px; column-gap: 16px; margin-bottom: 16px }
 .cards .card { break-inside: avoid; margin-bottom: 16px }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 6px; padding: 14px 16px; min-width: 0 }
 .card > p { margin: 0 0 8px }
 svg { display: block; width: 100%; height: auto }
 svg text { fill: var(--muted); font-size: 11.5px }
 svg .grid { stroke: var(--line); stroke-width: 1 } svg .axis { stroke: var(--muted); stroke-width: 1 }
-svg .mark { stroke: var(--ink); stroke-dasharray: 3 3 } svg .note { fill: var(--ink) }
+svg .mark { stroke: var(--ink); stroke-dasharray: 3 3 } svg .note { fill: var(--ink); stroke: var(--card);
+  stroke-width: 4; paint-order: stroke }
 .line { fill: none; stroke-width: 2; stroke-linejoin: round }
 .line.s1 { stroke: var(--s1) } .line.s2 { stroke: var(--s2) } .line.s3 { stroke: var(--s3) }
 .line.faint { stroke: var(--muted); stroke-width: 1; stroke-dasharray: 4 4 }
