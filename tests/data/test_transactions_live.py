@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -33,6 +34,8 @@ def sent(row: dict[str, Any]) -> Transaction | AccountEvent:
 @pytest.mark.parametrize("form", ["parquet", "csv", "jsonl"])
 def test_a_file_and_the_wire_give_the_same_columns(tmp_path: Path, form: str) -> None:
     world = make_world(WorldSettings(transactions=3_000, seed=5)).events
+    # A file may say of an account event what the service has no word for; neither may remember it.
+    world = world.set_column(world.column_names.index("card"), "card", pa.array(["c"] * world.num_rows))
     path = tmp_path / f"world.{form}"
     if form == "parquet":
         pq.write_table(world, path)
@@ -58,10 +61,6 @@ def test_a_file_and_the_wire_give_the_same_columns(tmp_path: Path, form: str) ->
         assert (getattr(live, column) == getattr(table.batch, column)).all(), column
     assert live.keys.keys() == table.batch.keys.keys()
     for name, keys in live.keys.items():
-        same = keys == table.batch.keys[name]
-        # An account event has no word for what only payments carry.
-        assert same[live.payments].all(), name
-        assert same[(keys != 0)].all(), name
+        assert (keys == table.batch.keys[name]).all(), name
     for name, numbers in live.numbers.items():
-        there = live.payments | ~np.isnan(numbers)
-        assert np.array_equal(numbers[there], table.batch.numbers[name][there], equal_nan=True), name
+        assert np.array_equal(numbers, table.batch.numbers[name], equal_nan=True), name

@@ -35,7 +35,7 @@ from tocsin.data.table import Table
 from tocsin.data.times import NEVER, read_times
 from tocsin.errors import BadInput
 from tocsin.money import Rates
-from tocsin.schema import ACCOUNT_EVENTS, KIND_CODE, KINDS, Kind
+from tocsin.schema import ACCOUNT_EVENTS, KIND_CODE, KINDS, AccountEvent, Kind
 from tocsin.spec import Spec
 
 _PAYMENT = np.uint8(KIND_CODE[Kind.PAYMENT])
@@ -119,6 +119,7 @@ def _read_file(path: Path, spec: Spec, rates: Rates | None, *, only_events: bool
     for name, limit in (("latitude", 90.0), ("longitude", 180.0)):
         if name in numbers:
             check_range(numbers[name], limit, columns[name], found)
+    _forget_on_events(keys, numbers, pays)
     label, known_at = _read_known(table, columns, spec, at, pays, found)
     weight = None
     if "weight" in columns:
@@ -131,6 +132,17 @@ def _read_file(path: Path, spec: Spec, rates: Rates | None, *, only_events: bool
     else:
         ids = made_ids([at, kind, amount, *keys.values(), *numbers.values()])
     return _Part(rows, found, at, kind, amount, keys, numbers, ids, label, known_at, weight)
+
+
+def _forget_on_events(
+    keys: dict[str, NDArray[np.uint64]], numbers: dict[str, NDArray[np.float64]], pays: NDArray[np.bool_]
+) -> None:
+    """Leave out of account events what the service has no word for there, so that both remember the same."""
+    if pays.all():
+        return
+    words = AccountEvent.__struct_fields__
+    keys.update({name: np.where(pays, column, np.uint64(0)) for name, column in keys.items() if name not in words})
+    numbers.update({name: np.where(pays, column, np.nan) for name, column in numbers.items() if name not in words})
 
 
 def _read_money(
