@@ -8,7 +8,9 @@ import sqlalchemy as sa
 
 from tocsin.ledger import Ledger
 from tocsin.ledger.record import AlertRow, DecisionRow, EventRow, LabelRow, Recorder, Rows, TransactionRow
-from tocsin.ledger.tables import accounts, alerts, decisions, transactions
+from tocsin.ledger.sequence import next_number, take_numbers
+from tocsin.ledger.standing import standing_of
+from tocsin.ledger.tables import accounts, alerts, blocks, decisions, freezes, investigations, transactions
 
 
 @pytest.fixture
@@ -69,3 +71,33 @@ def test_one_bad_row_leaves_nothing_of_the_batch(ledger: Ledger) -> None:
     with ledger.read() as c:
         for table in (transactions, decisions, accounts):
             assert c.execute(sa.select(sa.func.count()).select_from(table)).scalar_one() == 0
+
+
+def test_the_fast_statements_say_what_the_plain_ones_say(ledger: Ledger) -> None:
+    recorder = Recorder(ledger)
+    with ledger.write() as c:
+        for n, (table, direction, status) in enumerate(
+            [
+                (freezes, "in", "active"),
+                (freezes, "out", "ended"),
+                (blocks, "both", "active"),
+                (blocks, "out", "lifted"),
+            ]
+        ):
+            recorder.add_accounts(c, [(f"a{n}", 1)])
+            found = c.execute(
+                investigations.insert()
+                .values(account=f"a{n}", subject="s", status="pending", opened_by="x", opened_at=1)
+                .returning(investigations.c.id)
+            ).scalar_one()
+            values = {"account": f"a{n}", "direction": direction, "reason": "r", "set_by": "x", "set_at": 1}
+            more = {"investigation": found} if table is blocks else {}
+            c.execute(table.insert().values(status=status, **values, **more))
+        names = ["a0", "a1", "a2", "a3", "nobody"]
+        assert recorder.standings(c, names) == standing_of(c, names)
+        assert recorder.standings(c, names).keys() == {"a0", "a2"}
+        assert recorder.standings(c, []) == {}
+        first = recorder.next_number(c)
+        assert first == next_number(c)
+        recorder.take_numbers(c, first, 5)
+        assert next_number(c) == first + 5 == take_numbers(c, 1)

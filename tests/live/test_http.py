@@ -157,40 +157,28 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("field", "value", "says"), BAD)
-def test_bad_words_are_refused_clearly_counted_and_not_stored(live, field: str, value: object, says: str) -> None:
-    answer = live.client.post("/v1/transactions", json=live.house.payment("p1") | {field: value})
-    assert answer.status_code == 422, answer.text
-    problem = answer.json()
-    assert says in problem["error"]
-    assert problem.get("field", "").startswith(field) or says in ("unknown field", "rate")
+def test_bad_words_are_refused_clearly_counted_and_not_stored(live) -> None:
+    for field, value, says in BAD:
+        answer = live.client.post("/v1/transactions", json=live.house.payment("p1") | {field: value})
+        assert answer.status_code == 422, (field, value, answer.text)
+        problem = answer.json()
+        assert says in problem["error"], (field, value, problem)
+        assert problem.get("field", "").startswith(field) or says in ("unknown field", "rate"), problem
     assert count(live.house, transactions) == 0
-    assert 'tocsin_refused_total{status="422"} 1.0' in live.client.get("/metrics").text
+    assert f'tocsin_refused_total{{status="422"}} {len(BAD)}.0' in live.client.get("/metrics").text
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"{",
-        b'{"id":',
-        b"[]",
-        b"null",
-        b"\xff\xfe",
-        b'{"amount_minor": NaN}',
-        b'{"latitude": 1e999}',
-        b"[" * 100_000,
-    ],
-)
-def test_broken_bodies_are_refused(live, body: bytes) -> None:
-    headers = {"Content-Type": "application/json"}
-    for path in ("/v1/transactions", "/v1/events", "/v1/labels"):
-        answer = live.client.post(path, content=body, headers=headers)
-        assert answer.status_code == 422
-        assert answer.json()["error"]
+def test_broken_bodies_are_refused(live) -> None:
+    bodies = (b"", b"{", b'{"id":', b"[]", b"null", b"\xff\xfe", b'{"amount_minor": NaN}', b'{"latitude": 1e999}')
+    for body in (*bodies, b"[" * 100_000):
+        for path in ("/v1/transactions", "/v1/events", "/v1/labels"):
+            answer = live.client.post(path, content=body, headers={"Content-Type": "application/json"})
+            assert answer.status_code == 422
+            assert answer.json()["error"]
     assert live.client.post("/v1/labels", content=b"{}", headers={"Content-Type": "text/xml"}).status_code == 422
     lines = {"Content-Type": "application/x-ndjson"}
     assert live.client.post("/v1/transactions", content=b" \n\n", headers=lines).status_code == 422
+    assert count(live.house, transactions) == 0
 
 
 def test_nothing_is_answered_without_a_key(live) -> None:

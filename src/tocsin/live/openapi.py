@@ -11,7 +11,7 @@ import msgspec
 
 from tocsin.live import reads
 from tocsin.live.ids import Accepted
-from tocsin.schema import AccountEvent, Decision, Label, Transaction
+from tocsin.schema import LARGEST_AMOUNT_MINOR, AccountEvent, Decision, Label, Transaction
 
 _WORDS = (Transaction, AccountEvent, Label, Decision, Accepted)
 _FOUND = (reads.FoundDecision, reads.FoundAccount, reads.FoundAlerts, reads.MemoryState)
@@ -41,6 +41,18 @@ _REFUSALS = {
     "500": "A fault of ours; nothing was kept.",
     "503": "Not ready, or the decision could not be kept; send the same id again.",
 }
+_NAME = {"minLength": 1, "maxLength": 200}
+# What the door holds each word to, said in the document too; times must carry a zone, which `date-time` says.
+_BOUNDS: dict[str, dict[str, Any]] = {
+    "id": _NAME,
+    "account": _NAME,
+    "amount_minor": {"minimum": 0, "maximum": LARGEST_AMOUNT_MINOR},
+    "currency": {"pattern": "^[A-Z]{3}$", "examples": ["EUR"]},
+    "latitude": {"minimum": -90, "maximum": 90},
+    "longitude": {"minimum": -180, "maximum": 180},
+    "source": {"minLength": 1, "maxLength": 40},
+    **{name: {"maxLength": 200} for name in ("payee", "card", "device", "ip", "retailer", "country", "channel")},
+}
 _ABOUT = """Tocsin answers every payment: approve, review or decline.
 
 An answer means it is kept: the payment, the decision and the alert were committed together before it was sent. The same
@@ -57,6 +69,11 @@ one commit. A card number becomes a keyed token before anything else sees it."""
 def document() -> dict[str, Any]:
     """The OpenAPI 3.1 document."""
     _, components = msgspec.json.schema_components([*_WORDS, *_FOUND], ref_template="#/components/schemas/{name}")
+    for name, bounds in _BOUNDS.items():
+        for word in (Transaction, AccountEvent, Label):
+            field = components[word.__name__]["properties"].get(name)
+            if field is not None:
+                (field["anyOf"][0] if "anyOf" in field else field).update(bounds)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Tocsin", "version": version("tocsin"), "description": _ABOUT},
