@@ -83,6 +83,15 @@ def test_json_lines_and_parquet_read_alike(tmp_path: Path) -> None:
     check_two(read(tmp_path / "p.parquet", a_spec()))
 
 
+def test_headers_and_lines_may_be_written_in_any_way(tmp_path: Path) -> None:
+    path = tmp_path / "p.csv"
+    for end in ("\r", "\r\n", "\n"):
+        path.write_bytes(end.join(LINES).encode())
+        check_two(read(path, a_spec()))
+    path.write_text('at,amount,account,"two\nlines"\n' + "\n".join(f"{line},x" for line in LINES[1:]))
+    check_two(read(path, a_spec()))
+
+
 def test_a_json_line_that_is_broken_is_one_bad_row(tmp_path: Path) -> None:
     good = '{"at": "2026-03-01T12:00:00Z", "amount": 1, "account": "a"}'
     table = read(a_file(tmp_path, good, '{"at": "2026', "[1]", good, name="p.jsonl"), a_spec())

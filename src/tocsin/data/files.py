@@ -7,11 +7,11 @@ short gives what it still holds. This module does not know what a column means.
 from __future__ import annotations
 
 import bz2
-import io
 import json
 import re
 import zlib
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -182,7 +182,7 @@ def _read_text(data: bytes, path: Path, cut: bool) -> Rows:
 
 
 def _read_csv(data: bytes, path: Path) -> Rows:
-    header = data.split(b"\n", 1)[0].decode()
+    header = re.split(rb"[\r\n]", data, maxsplit=1)[0].decode()
     delimiter = max(",;\t|", key=header.count)
     unsplit: list[Unsplit] = []
 
@@ -191,37 +191,47 @@ def _read_csv(data: bytes, path: Path) -> Rows:
         unsplit.append(Unsplit(int(row.number) - 1, what, str(row.text)))
         return "skip"
 
-    names = pa.csv.read_csv(
-        io.BytesIO(data.split(b"\n", 1)[0] + b"\n"), parse_options=pa.csv.ParseOptions(delimiter=delimiter)
-    ).column_names
+    def parsing(handler: Callable[[Any], str], *, blank_lines: bool) -> Any:
+        return pa.csv.ParseOptions(
+            delimiter=delimiter,
+            newlines_in_values=True,
+            invalid_row_handler=handler,
+            ignore_empty_lines=not blank_lines,
+        )
+
+    # One thread: only then does Arrow count the rows it could not split.
+    reading = pa.csv.ReadOptions(use_threads=False, block_size=1 << 24)
+    try:
+        first = parsing(lambda _row: "skip", blank_lines=False)
+        names = pa.csv.open_csv(pa.BufferReader(data), read_options=reading, parse_options=first).schema.names
+        _must_be_names(names, path)
+        texts = pa.csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, null_values=[""]
+        )
+        table = pa.csv.read_csv(
+            pa.BufferReader(data),
+            read_options=reading,
+            # In a file of one column a blank line is a row whose value is missing.
+            parse_options=parsing(keep, blank_lines=len(names) == 1),
+            convert_options=texts,
+        )
+    except pa.ArrowInvalid as error:
+        said = re.sub(r"\d{12,}", "...", str(error))
+        raise BadInput(f"{path.name} cannot be read as CSV: {said}.", field="file") from error
+    rows = _rows_of(table.rename_columns([name.strip() for name in names]), path)
+    rows.unsplit = unsplit
+    if unsplit:
+        rows.number = _without(table.num_rows, [u.row for u in unsplit])
+    return rows
+
+
+def _must_be_names(names: list[str], path: Path) -> None:
     if any(re.match(r"\s*(\d{4}-\d\d-\d\d|-?\d+\.\d|\d{6})", name) for name in names):
         raise BadInput(
             f"the first line of a CSV file must name the columns; in {path.name} it looks like a row.",
             field="file",
             hint="Put a line such as at,amount,account before it.",
         )
-    try:
-        table = pa.csv.read_csv(
-            pa.BufferReader(data),
-            # One thread: only then does Arrow count the rows it could not split.
-            read_options=pa.csv.ReadOptions(use_threads=False, block_size=1 << 24),
-            parse_options=pa.csv.ParseOptions(
-                delimiter=delimiter,
-                newlines_in_values=True,
-                invalid_row_handler=keep,
-                ignore_empty_lines=len(names) > 1,
-            ),
-            convert_options=pa.csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, null_values=[""]
-            ),
-        )
-    except pa.ArrowInvalid as error:
-        raise BadInput(f"{path.name} cannot be read as CSV: {error}.", field="file") from error
-    rows = _rows_of(table.rename_columns([name.strip() for name in names]), path)
-    rows.unsplit = unsplit
-    if unsplit:
-        rows.number = _without(table.num_rows, [u.row for u in unsplit])
-    return rows
 
 
 def _without(n: int, left_out: list[int]) -> NDArray[np.int64]:
