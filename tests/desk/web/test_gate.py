@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.routing import Route
 
 import tocsin.desk.web
@@ -16,6 +17,7 @@ from scenes import made_day
 from scenes.visitors import Person, browse, plain
 from tocsin.desk.model import Role
 from tocsin.desk.web import Desk, routes
+from tocsin.desk.web.gate import session_of
 from tocsin.ledger import Ledger
 
 TEMPLATES = Path(tocsin.desk.web.__file__).parent / "templates"
@@ -32,6 +34,7 @@ def pages(app: Starlette) -> list[str]:
     filled = [
         one.replace("{id}", "1").replace("{token}", "nobodys").replace("{account:path}", "A-30418") for one in found
     ]
+    filled = [one.replace("{anything:path}", "nowhere") for one in filled]
     return [path for path in filled if path not in ("/", "/queue/stream")]
 
 
@@ -72,7 +75,7 @@ def test_nobody_sends_a_form_without_signing_in(app: Starlette) -> None:
 def test_nobody_reads_a_page_without_signing_in(app: Starlette, filled: list[int]) -> None:
     stranger = browse(app)
     for path in pages(app):
-        if not path.startswith(("/sign-in", "/welcome")):
+        if not path.startswith(("/sign-in", "/welcome", "/nowhere")):
             assert stranger.get(path).headers["location"].startswith("/sign-in"), path
     assert stranger.get("/queue/stream").status_code == 204
 
@@ -83,7 +86,7 @@ def test_every_page_tells_the_browser_what_it_may_do(
     for one in (person("ana"), person("ada", Role.ADMIN)):
         for path in pages(app):
             answer = one.browser.get(path)
-            assert answer.status_code in (200, 303, 401, 403), path
+            assert answer.status_code in (200, 303, 401, 403, 404), path
             policy = answer.headers["content-security-policy"]
             assert "default-src 'none'" in policy
             assert "unsafe" not in policy
@@ -165,4 +168,15 @@ def test_a_zone_or_currency_nobody_knows_is_refused(ledger: Ledger) -> None:
 
 def test_nothing_but_the_desk_is_served(app: Starlette, desk: Desk, ana: Person) -> None:
     assert {type(one).__name__ for one in routes(desk)} == {"Route", "Mount"}
-    assert ana.browser.get("/nowhere").status_code == 404
+    assert "There is no page /nowhere." in plain(ana.see("/nowhere", 404))
+    assert ana.browser.get("/v1/nowhere").text == "Not Found"  # programs are not answered with pages
+
+
+def test_watching_the_queue_keeps_no_session_alive(app: Starlette, ana: Person, desk: Desk, clock: Any) -> None:
+    token = ana.browser.cookies["tocsin_session"]
+    request = Request({"type": "http", "headers": [(b"cookie", f"tocsin_session={token}".encode())]})
+    for _ in range(59):
+        clock.move(minutes=1)
+        assert session_of(desk, request, clock(), touch=False)
+    clock.move(minutes=1)
+    assert session_of(desk, request, clock(), touch=False) is None
