@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from time import monotonic, sleep
+from time import monotonic, sleep, thread_time
 from typing import Any, NamedTuple
 
 import msgspec
@@ -82,6 +82,10 @@ class Explainer:
     ----------
     write : has something done where it does not stand in the way of decisions, the scoring thread.
     busy : whether payments wait; then reasons wait too, but never longer than ``MOST_PATIENT_S`` a handful.
+
+    Attributes
+    ----------
+    seconds : processor time spent so far.
     """
 
     def __init__(
@@ -95,6 +99,7 @@ class Explainer:
         self._model_of = model_of
         self._write = write
         self._busy = busy
+        self.seconds = 0.0
         self._bell = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="tocsin-explainer", daemon=True)
@@ -122,6 +127,7 @@ class Explainer:
             try:
                 while not self._stopping and self._wait_politely() and (done := explain(self._ledger, self._model_of)):
                     self._write(lambda done=done: keep(self._ledger, done))  # type: ignore[misc]
+                    self.seconds = thread_time()
             except Exception as error:  # a full disk, a service that stops: the next bell tries again
                 if not self._stopping:
                     log.warning("alerts wait for their reasons: %s", error)

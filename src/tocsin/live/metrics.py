@@ -28,7 +28,7 @@ class Measured(Protocol):
         ...
 
     def seconds(self) -> dict[str, float]:
-        """Seconds each step of a decision has taken since the start."""
+        """Processor seconds each step of a decision has taken since the start."""
         ...
 
 
@@ -49,7 +49,7 @@ class Metrics:
             registry=self._registry,
         )
         self.parse_seconds = Counter(
-            "tocsin_door_seconds", "Seconds spent reading and checking bodies.", registry=self._registry
+            "tocsin_door_seconds", "Processor seconds spent reading and checking bodies.", registry=self._registry
         )
         self._registry.register(_Told(measured))
 
@@ -71,7 +71,9 @@ class _Told(Collector):
         for labels, count in self._measured.actions().items():
             decided.add_metric(list(labels), count)
         yield decided
-        steps = CounterMetricFamily("tocsin_step_seconds", "Seconds each step of deciding took.", labels=["step"])
+        steps = CounterMetricFamily(
+            "tocsin_step_seconds", "Processor seconds each step of deciding took.", labels=["step"]
+        )
         for step, seconds in self._measured.seconds().items():
             steps.add_metric([step], seconds)
         yield steps

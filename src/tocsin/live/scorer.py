@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from time import perf_counter
+from time import thread_time
 
 import sqlalchemy as sa
 
@@ -40,7 +40,7 @@ class Scorer:
 
     Attributes
     ----------
-    seconds : what each of ``STEPS`` has taken so far.
+    seconds : processor time each of ``STEPS`` has taken so far.
     actions : how many payments were decided each way so far, by action and cause.
     on_alert : called after a commit that rang.
     """
@@ -67,7 +67,7 @@ class Scorer:
         Exception : whatever kept the write from committing; then nothing of the batch is in the ledger nor in the memory.
         """
         self.memory.undo()  # only if the last undoing was itself cut short
-        self._mark = perf_counter()
+        self._mark = thread_time()
         rows, new_accounts = Rows(), list[str]()
         try:
             with self._ledger.write() as connection:
@@ -179,6 +179,6 @@ class Scorer:
             arrival.fresh = True
 
     def _lap(self, step: str) -> None:
-        now = perf_counter()
+        now = thread_time()
         self.seconds[step] += now - self._mark
         self._mark = now

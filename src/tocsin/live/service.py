@@ -175,7 +175,8 @@ class Service:
 
     def seconds(self) -> dict[str, float]:
         """For the metrics."""
-        return dict(self._scorer.seconds) if self._scorer else dict.fromkeys(STEPS, 0.0)
+        steps = dict(self._scorer.seconds) if self._scorer else dict.fromkeys(STEPS, 0.0)
+        return steps | {"reasons": self._explainer.seconds if self._explainer else 0.0}
 
     def _start(self) -> None:
         """Until a model is in force there is nothing to do but to look for one; then watch."""
