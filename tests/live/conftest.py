@@ -17,6 +17,7 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 
+from scenes.postgres import fresh_database
 from tocsin.artifact import Scored
 from tocsin.errors import NotFound
 from tocsin.features import compile_plan
@@ -134,15 +135,27 @@ class House:
         return base | {"account": "ann"} | more
 
 
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    ledger = Ledger(tmp_path / "ledger.sqlite")
+def furnish(ledger: Ledger, folder: Path) -> House:
+    """A house on a new ledger, with a key and a model in force."""
     ledger.create()
-    made = House(tmp_path, ledger, Clock())
+    made = House(folder, ledger, Clock())
     with ledger.write() as c:
         made.key = keys.new(c, "test", at=NOON, actor="test")
     made.activate("m1", FakeModel())
-    yield made
+    return made
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    yield furnish(ledger, tmp_path)
+    ledger.close()
+
+
+@pytest.fixture
+def postgres_house(tmp_path: Path) -> Iterator[House]:
+    ledger = Ledger(fresh_database())
+    yield furnish(ledger, tmp_path)
     ledger.close()
 
 
