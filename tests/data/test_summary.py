@@ -34,7 +34,7 @@ def test_every_number_is_the_file_s(tmp_path: Path) -> None:
     got = summarise(read(path, SPEC))
     assert (got.rows_in, got.rows_bad, got.payments, got.events) == (6, 1, 4, {"sign_in": 1})
     assert got.per_day.tolist() == [2, 0, 3]
-    assert [(e.name, e.distinct, round(e.missing, 2)) for e in got.entities] == [("account", 2, 0.0), ("card", 2, 0.4)]
+    assert [(e.name, e.distinct, round(e.missing, 2)) for e in got.entities] == [("account", 2, 0.0), ("card", 2, 0.25)]
     assert (got.labels.fraud, got.labels.genuine, got.labels.unknown) == (2, 1, 1)
     assert got.labels.rate == 2 / 5
     assert got.labels.weighted

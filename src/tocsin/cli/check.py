@@ -89,8 +89,8 @@ def _facts(summary: Summary) -> Grid:
         days = len(summary.per_day)
         grid.add_row("span", f"{say_time(summary.first)} to {say_time(summary.last)}, {_count(days, 'day')}")
         grid.add_row(
-            "a day",
-            f"{sparkline(summary.per_day)}  {summary.per_day.min():,} to {summary.per_day.max():,}, "
+            "rows a day",
+            f"{sparkline(summary.per_day, 40)}  {summary.per_day.min():,} to {summary.per_day.max():,}, "
             f"{_round(summary.per_day.mean())} on average",
         )
     if summary.payments:
@@ -135,7 +135,7 @@ def _entities(summary: Summary) -> Grid:
     grid = Grid(box=None, padding=(0, 2, 0, 0))
     grid.add_column("who and what")
     grid.add_column("different", justify="right")
-    grid.add_column("rows without", justify="right")
+    grid.add_column("payments without", justify="right")
     for entity in summary.entities:
         grid.add_row(entity.name, f"{entity.distinct:,}", f"{entity.missing:.1%}" if entity.missing else "none")
     return grid

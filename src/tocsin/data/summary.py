@@ -20,7 +20,7 @@ _BARS = "▁▂▃▄▅▆▇█"
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """How many different values an entity has, and the share of rows that have none."""
+    """How many different values an entity has in all, and the share of payments that have none."""
 
     name: str
     distinct: int
@@ -88,7 +88,7 @@ def summarise(table: Table) -> Summary:
         first=int(at[0]) if len(at) else None,
         last=int(at[-1]) if len(at) else None,
         per_day=days,
-        entities=tuple(_entity(name, keys) for name, keys in batch.keys.items()),
+        entities=tuple(_entity(name, keys, batch.payments) for name, keys in batch.keys.items()),
         labels=_labels(table),
         currency=table.spec.currency,
         amount_median=float(np.median(amount)) if len(amount) else 0.0,
@@ -100,9 +100,9 @@ def summarise(table: Table) -> Summary:
     )
 
 
-def _entity(name: str, keys: NDArray[np.uint64]) -> Entity:
-    there = keys[keys != 0]
-    return Entity(name, len(np.unique(there)), 1 - len(there) / len(keys) if len(keys) else 0.0)
+def _entity(name: str, keys: NDArray[np.uint64], pays: NDArray[np.bool_]) -> Entity:
+    missing = float((keys[pays] == 0).mean()) if pays.any() else 0.0
+    return Entity(name, len(np.unique(keys[keys != 0])), missing)
 
 
 def _labels(table: Table) -> Labels:
