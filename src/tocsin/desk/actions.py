@@ -316,9 +316,7 @@ def release_alert(ledger: Ledger, actor: Actor, *, at: datetime, alert: int) -> 
     require(actor, Deed.TAKE_ALERT)
     with _case(ledger, actor, at, of=_account_of_alert(alert)) as case:
         after = cases.alerts_of(case.connection, [alert])[0].release(actor.name, at)
-        for one in cases.new_alerts(case.connection, case.account.name):
-            if one.holder(at) == actor.name:
-                cases.save_alert(case.connection, one.release(actor.name, at))
+        cases.unlock_alerts(case.connection, case.account.name, actor.name)
         case.tell("alert_released", f"alert {alert}", old=actor.name)
         return after
 
@@ -411,11 +409,9 @@ def _take(case: _Case, alert: int) -> Alert:
     wanted = cases.alerts_of(case.connection, [alert])[0]
     if wanted.status != "new":
         raise Conflict(f"only a new alert can be taken; alert {alert} is {wanted.status}.", hint="Take the next one.")
-    taken = wanted.lock(case.actor.name, case.at)
-    for one in cases.new_alerts(case.connection, case.account.name):
-        cases.save_alert(case.connection, one.lock(case.actor.name, case.at))
+    cases.lock_new_alerts(case.connection, case.account.name, case.actor.name, case.at)
     case.tell("alert_taken", f"alert {alert}", old=wanted.locked_by, new=case.actor.name)
-    return taken
+    return wanted.lock(case.actor.name, case.at)
 
 
 def _move_block(case: _Case, after: Block, kind: str, told: dict[str, Any]) -> Block:

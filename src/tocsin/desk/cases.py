@@ -124,6 +124,20 @@ def new_alerts(connection: sa.Connection, account: str) -> list[Alert]:
     return [alert_from(row) for row in connection.execute(query)]
 
 
+def lock_new_alerts(connection: sa.Connection, account: str, by: str, at: datetime) -> None:
+    """Take every new alert of the account, if each of them may be taken; there may be hundreds, so in one statement."""
+    for one in new_alerts(connection, account):
+        one.lock(by, at)
+    mine = sa.and_(alerts.c.account == account, alerts.c.status == "new")
+    connection.execute(alerts.update().where(mine).values(locked_by=by, locked_at=microseconds(at)))
+
+
+def unlock_alerts(connection: sa.Connection, account: str, by: str) -> None:
+    """Give back whatever somebody holds of the account."""
+    held = sa.and_(alerts.c.account == account, alerts.c.locked_by == by)
+    connection.execute(alerts.update().where(held).values(locked_by=None, locked_at=None))
+
+
 def next_new_alert(
     connection: sa.Connection, name: str, at: datetime, after: int | None, skipped: Sequence[int]
 ) -> int | None:

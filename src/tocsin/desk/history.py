@@ -34,6 +34,7 @@ from tocsin.schema import AccountEvent
 
 Place = tuple[int, int, int]
 """Where a page of the timeline ended: the time in microseconds, which source, which row."""
+MOST_ALERTS = 100
 What = Literal["paid", "received", "event", "case"]
 
 
@@ -87,7 +88,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class AccountPage:
-    """Everything the case page shows of one account; ``alerts`` are the new and the pending ones, newest first."""
+    """Everything the case page shows of one account; ``alerts`` are the new and the pending ones, the newest 100."""
 
     account: Account
     standing: Standing
@@ -116,7 +117,9 @@ def account_page(ledger: Ledger, actor: Actor, name: str, *, limit: int = 50) ->
             alerts.c.account == name,
             sa.or_(alerts.c.status == "new", alerts.c.investigation.in_(pending)),
         )
-        open_alerts = tuple(cases.alert_from(row) for row in connection.execute(query.order_by(alerts.c.id.desc())))
+        open_alerts = tuple(
+            cases.alert_from(row) for row in connection.execute(query.order_by(alerts.c.id.desc()).limit(MOST_ALERTS))
+        )
         dues = [one.due_at for one in open_alerts] + [one.due_at for one in account.pending if one.due_at is not None]
         return AccountPage(
             account=account,

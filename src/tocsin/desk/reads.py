@@ -326,12 +326,12 @@ def _scopes(scope: Scope, name: str) -> list[sa.ColumnElement[bool]]:
     new = alerts.c.status == "new"
 
     def joined(to: sa.Select[tuple[int]]) -> sa.ColumnElement[bool]:
-        return sa.and_(alerts.c.status == "joined", alerts.c.investigation.in_(to))
+        return alerts.c.investigation.in_(to)  # found from the few investigations, not from all alerts ever joined
 
     return {
         "open": [new],
         "open and mine": [new, joined(mine)],
-        "mine": [sa.and_(new, alerts.c.locked_by == name), joined(mine)],
+        "mine": [alerts.c.locked_by == name, joined(mine)],  # only new alerts are ever held
         "all": [new, joined(pending)],
     }[scope]
 

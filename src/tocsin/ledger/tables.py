@@ -140,7 +140,7 @@ alerts = sa.Table(
     metadata,
     sa.Column("id", _Id, primary_key=True),
     sa.Column("number", sa.BigInteger, sa.ForeignKey("transactions.number"), nullable=False, unique=True),
-    sa.Column("account", sa.String(200), sa.ForeignKey("accounts.account"), nullable=False, index=True),
+    sa.Column("account", sa.String(200), sa.ForeignKey("accounts.account"), nullable=False),
     _time("at"),
     _time("created_at"),
     _time("due_at"),
@@ -155,8 +155,9 @@ alerts = sa.Table(
     sa.Column("investigation", sa.BigInteger, sa.ForeignKey("investigations.id"), index=True),
     sa.Column("dismissed_by", sa.String(100)),
     sa.Column("dismissed_reason", sa.Text),
-    sa.Column("locked_by", sa.String(100)),
+    sa.Column("locked_by", sa.String(100), index=True),
     _time("locked_at", nullable=True),
+    sa.Index("ix_alerts_account_status", "account", "status"),
     sa.Index("ix_alerts_status_stake", "status", "stake_minor", "created_at", "id"),
 )
 

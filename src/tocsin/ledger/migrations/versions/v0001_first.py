@@ -296,8 +296,9 @@ def _alerts() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_alerts")),
         sa.UniqueConstraint("number", name=op.f("uq_alerts_number")),
     )
-    op.create_index(op.f("ix_alerts_account"), "alerts", ["account"], unique=False)
+    op.create_index("ix_alerts_account_status", "alerts", ["account", "status"], unique=False)
     op.create_index(op.f("ix_alerts_investigation"), "alerts", ["investigation"], unique=False)
+    op.create_index(op.f("ix_alerts_locked_by"), "alerts", ["locked_by"], unique=False)
     op.create_index("ix_alerts_status_stake", "alerts", ["status", "stake_minor", "created_at", "id"], unique=False)
 
 
