@@ -77,6 +77,9 @@ LINES = (
     "speed of place by account",
     "last of credit_score by account",
     "last of amount by device",
+    "mean of credit_score by account over 60s",
+    "count of credit_score by account over 60s",
+    "since of credit_score by account",
     "count of sign_in by account over 60s",
     "since of new_device by account",
     "count of sign_in by device over 30s",
@@ -148,10 +151,10 @@ class Naive:
     def group(self, f: Feature) -> tuple:
         """Features that remember the same events share how long those are kept."""
         source: int | None = KIND_CODE[Kind.PAYMENT]
-        if f.column in ACCOUNT_EVENTS:
-            source = KIND_CODE[Kind(f.column)]
-        elif f.statistic == "last":
+        if f.statistic == "last":
             source = None
+        elif counts_kind(f):
+            source = KIND_CODE[Kind(f.column)]
         return (self.store(f), source, f.where, f.delay)
 
     def key(self, columns: tuple, event: dict) -> tuple | None:
@@ -277,7 +280,7 @@ class Naive:
             return float(frauds) if statistic == "count" else (frauds / len(window) if window else math.nan)
         if statistic == "distinct":
             return float(len({e[name] for e in window} - {0}))
-        if name in ACCOUNT_EVENTS:
+        if counts_kind(f):
             return float(len(window))
         values = [v for v in (self.value(name, e) for e in window) if not math.isnan(v)]
         if statistic in ("count", "sum"):
@@ -319,13 +322,17 @@ class Naive:
             return (now - past[0]["time"]) / SECOND if past else math.nan
         if f.column == "fraud":
             past = [e for e in past if e["fraud"]]
-        elif f.column not in ACCOUNT_EVENTS or f.statistic == "last":
+        elif not counts_kind(f):
             past = [e for e in past if not math.isnan(self.value(f.column, e))]
         if not past:
             return math.nan
         if f.statistic == "last":
             return self.value(f.column, past[-1])
         return (now - max(e["time"] for e in past)) / SECOND
+
+
+def counts_kind(f: Feature) -> bool:
+    return f.column in ACCOUNT_EVENTS and f.statistic in ("count", "since")
 
 
 def great_circle(a: dict, b: dict) -> float:
@@ -345,7 +352,9 @@ def keys(column: str) -> st.SearchStrategy[int]:
 
 EVENT = st.fixed_dictionaries(
     {
-        "kind": st.sampled_from([0, 0, 0, 0, 0, 0, KIND_CODE[Kind.SIGN_IN], KIND_CODE[Kind.NEW_DEVICE], 8, 8]),
+        "kind": st.sampled_from(
+            [0, 0, 0, 0, 0, 0, KIND_CODE[Kind.SIGN_IN], KIND_CODE[Kind.NEW_DEVICE], KIND_CODE[Kind.CREDIT_SCORE], 8, 8]
+        ),
         "gap": st.sampled_from([0, 0, 1, 5, 5, 10, 20, 30, 60, 350, -5, -10, -40, -120]),
         "amount": st.integers(0, 3000),
         "account": keys("account"),
@@ -452,7 +461,7 @@ def test_every_statistic_at_once_on_a_long_stream() -> None:
     rng = np.random.default_rng(7)
     drawn = [
         {
-            "kind": int(rng.choice([0, 0, 0, 0, 1, 3, 8])),
+            "kind": int(rng.choice([0, 0, 0, 0, 1, 3, 6, 8])),
             "gap": int(
                 rng.choice([0, 1, 2, 5, 10, 20, -5, -30, 400], p=[0.2, 0.2, 0.2, 0.1, 0.1, 0.1, 0.05, 0.04, 0.01])
             ),

@@ -191,7 +191,7 @@ def _reading(
     if feature.span is not None and row[p.F_OP] < p.R_SINCE:
         window = group.spans.index(microseconds(feature.span))
     if row[p.F_OP] <= p.R_DEVIATION or statistic == "share":
-        counted = p.NOTHING if column == "fraud" else layout.counted(column)
+        counted = layout.counted(feature)
         kinds = (p.SUM_COUNT,) if statistic == "share" else sums_of(statistic, column)
         if p.SUM_COUNT in kinds:
             row[p.F_COUNT], row[p.F_COUNT_TAIL] = _total(group, window, p.SUM_COUNT, counted)

@@ -75,7 +75,7 @@ pokef: Callable[[int, int, float], None] = _pokef
 
 def compiled(function: Function) -> Function:
     """Compile a part of the step; it becomes machine code together with the entry that calls it."""
-    return njit(function)  # type: ignore[no-any-return]
+    return njit(function, error_model="numpy")  # type: ignore[no-any-return]
 
 
 @compiled

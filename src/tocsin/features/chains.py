@@ -96,7 +96,7 @@ from tocsin.features.program import (
     W_SPAN,
     WINDOWS,
 )
-from tocsin.features.tables import ring_state, row_of, rows_of, section, slot_of
+from tocsin.features.tables import place_of, ring_state, row_at, rows_of, section
 
 
 @compiled
@@ -213,7 +213,7 @@ def count_different(program: int, state: int, group: int, ring: int, row: int, n
         if pair == 0:
             continue
         table = peek(section(program, LOOKUPS, peek(different, D_LOOKUP), L_COLUMNS), L_TABLE)
-        place = row_of(program, state, table, pair)
+        place = row_at(state, table, pair)
         earlier = peek(place, peek(different, D_PAIR))
         counter = d - peek(group, G_DIFFERENT)
         for w in range(peek(group, G_WINDOW), peek(group, G_WINDOWS)):
@@ -391,7 +391,7 @@ def store(program: int, state: int, g: int, row: int, number: int, values: int, 
         poke(state, N_RECYCLE, min(peek(state, N_RECYCLE), time + peek(group, G_REACH)))
     node = node_of(ring, width, position)
     poke(node, NODE_TIME, time)
-    poke(node, NODE_LINK, slot_of(program, state, peek(group, G_TABLE), row) << 32)
+    poke(node, NODE_LINK, place_of(state, peek(group, G_TABLE), row) << 32)
     poke(node, NODE_NEXT_TIME, 0)
     if peek(group, G_NODE_NUMBER) >= 0:
         poke(node, peek(group, G_NODE_NUMBER), number << 1)
@@ -404,7 +404,7 @@ def store(program: int, state: int, g: int, row: int, number: int, values: int, 
         pair = peek(rows, peek(different, D_LOOKUP))
         if pair != 0:
             table = peek(section(program, LOOKUPS, peek(different, D_LOOKUP), L_COLUMNS), L_TABLE)
-            pair = slot_of(program, state, table, pair)
+            pair = place_of(state, table, pair)
         poke(node, peek(different, D_NODE) + 1, pair)
     newest = peek(row, peek(group, G_HEAD))
     if newest >= peek(ring, Q_TAIL):
@@ -458,7 +458,7 @@ def recycle(program: int, state: int) -> None:
 def let_go(program: int, state: int, group: int, ring: int, position: int) -> None:
     """The ring's oldest node leaves every window of its owner; what waited for its delay has its effect first."""
     node = node_of(ring, peek(group, G_WIDTH), position)
-    row = row_of(program, state, peek(group, G_TABLE), peek(node, NODE_LINK) >> 32)
+    row = row_at(state, peek(group, G_TABLE), peek(node, NODE_LINK) >> 32)
     if peek(group, G_LEAD) >= 0 and peek(row, peek(group, G_LEAD)) == position:
         next_ = following(node, position)
         enter(program, state, group, ring, row, position, node + 8 * peek(group, G_NODE_RAW))
@@ -491,7 +491,7 @@ def learn_label(program: int, state: int, of: int, fraud: int) -> None:
         if peek(node, number) >> 1 != of or peek(node, number) & 1 == fraud:
             continue
         poke(node, number, of << 1 | fraud)
-        row = row_of(program, state, peek(group, G_TABLE), peek(node, NODE_LINK) >> 32)
+        row = row_at(state, peek(group, G_TABLE), peek(node, NODE_LINK) >> 32)
         lead = peek(row, peek(group, G_LEAD)) if peek(group, G_LEAD) >= 0 else 0
         if lead != 0 and low >= lead:
             continue  # it has not entered yet; its mark enters with it

@@ -234,7 +234,7 @@ class Layout:
                 group.add_sum(p.SUM_COUNT, p.NOTHING)
         elif statistic in _SUMS:
             for kind in sums_of(statistic, column):
-                group.add_sum(kind, self.counted(column) if kind == p.SUM_COUNT else self.value_column(column))
+                group.add_sum(kind, self.counted(feature) if kind == p.SUM_COUNT else self.value_column(column))
         elif statistic in ("max", "min"):
             entry = (group.spans.index(microseconds(_span(feature))), *self._extreme(feature, group))
             if entry not in group.extremes:
@@ -247,15 +247,17 @@ class Layout:
     def _extreme(self, feature: Feature, group: Group) -> tuple[int, int]:
         return group.value(self.value_column(feature.column)), 1 if feature.statistic == "max" else -1
 
-    def counted(self, column: str) -> int:
+    def counted(self, feature: Feature) -> int:
         """Which value must be there for an event to count; every payment has an amount and a time."""
-        return p.NOTHING if column in ("amount", *CALENDAR, *ACCOUNT_EVENTS) else self.value_column(column)
+        if feature.column in ("amount", "fraud", *CALENDAR) or counts_kind(feature):
+            return p.NOTHING
+        return self.value_column(feature.column)
 
     def keep_of(self, feature: Feature, group: Group) -> Keep:
         """What to keep for a statistic without a window: kind, value, second value, half-lives a microsecond."""
         statistic, column = feature.statistic, feature.column
         if statistic == "since":
-            wanted = self.counted(column)
+            wanted = self.counted(feature)
             return p.KEEP_NEWEST, p.NOTHING if wanted == p.NOTHING else group.value(wanted), p.NOTHING, 0.0
         if statistic in ("novelty", "age"):
             return p.KEEP_FIRST, p.NOTHING, p.NOTHING, 0.0
@@ -313,6 +315,11 @@ def sums_of(statistic: str, column: str) -> tuple[int, ...]:
     return tuple(kinds[part] for part in (("count",) if statistic == "count" else _SUMS[statistic]))
 
 
+def counts_kind(feature: Feature) -> bool:
+    """Whether a feature counts account events of one kind; of a credit score one may also take the mean, as a number."""
+    return feature.column in ACCOUNT_EVENTS and feature.statistic in ("count", "since")
+
+
 def _span(feature: Feature) -> timedelta:
     if not feature.span:
         raise BadSpec(f"`{feature.line}` needs a span longer than nothing.", field="features")
@@ -328,9 +335,9 @@ def _entity(feature: Feature) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def _source(feature: Feature) -> int:
     """Which events a feature remembers: payments, one kind of account event, or (for ``last``) whatever carries it."""
-    if feature.column in ACCOUNT_EVENTS:
-        return KIND_CODE[Kind(feature.column)]
-    return p.ANY_KIND if feature.statistic == "last" else KIND_CODE[Kind.PAYMENT]
+    if feature.statistic == "last":
+        return p.ANY_KIND
+    return KIND_CODE[Kind(feature.column)] if counts_kind(feature) else KIND_CODE[Kind.PAYMENT]
 
 
 def lay_out(features: Sequence[Feature], numbers: tuple[str, ...]) -> Layout:

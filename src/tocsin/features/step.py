@@ -73,7 +73,7 @@ from tocsin.features.program import (
 )
 from tocsin.features.readings import read
 from tocsin.features.tables import (
-    SWEEP_ROWS,
+    SWEEP_EVENTS,
     blank,
     claim,
     find,
@@ -322,6 +322,6 @@ def run(
         poke(state, N_LAST_NUMBER, peek(event, V_NUMBER * stride))
         seen = peek(state, N_SEEN) + 1
         poke(state, N_SEEN, seen)
-        if seen % SWEEP_ROWS == 0:
+        if seen & (SWEEP_EVENTS - 1) == 0:
             sweep(program, state)
     return 0

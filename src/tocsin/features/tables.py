@@ -35,8 +35,10 @@ from tocsin.features.program import (
     TOUCHED,
 )
 
-SWEEP_ROWS = 64
-"""How many rows of each table are looked at for idle entities each time, and how many events lie between two times."""
+SWEEP_EVENTS = 64
+"""How many events lie between two looks for idle entities; a power of two."""
+SWEEP_ROWS = 4 * SWEEP_EVENTS
+"""How many rows of a table are looked at each time: more than there can be new ones since."""
 
 
 @compiled
@@ -62,17 +64,15 @@ def ring_state(program: int, state: int, group: int) -> int:
 
 
 @compiled
-def row_of(program: int, state: int, table: int, slot: int) -> int:
-    """The address of an entity's row."""
-    width = peek(section(program, TABLES, table, T_COLUMNS), T_WIDTH)
-    return peek(table_state(state, table), S_ROWS) + 8 * slot * width
+def row_at(state: int, table: int, place: int) -> int:
+    """The address of the row that :func:`place_of` named."""
+    return peek(table_state(state, table), S_ROWS) + 8 * place
 
 
 @compiled
-def slot_of(program: int, state: int, table: int, row: int) -> int:
-    """The slot of a row's address."""
-    width = peek(section(program, TABLES, table, T_COLUMNS), T_WIDTH)
-    return (row - peek(table_state(state, table), S_ROWS)) // (8 * width)
+def place_of(state: int, table: int, row: int) -> int:
+    """Which row an address is, as a number that stays when the table grows: its distance from the first, in cells."""
+    return (row - peek(table_state(state, table), S_ROWS)) >> 3
 
 
 @compiled
@@ -181,12 +181,14 @@ def forget(table: int, width: int, slot: int) -> None:
 def sweep(program: int, state: int) -> None:
     """Look at the next rows of each table and forget the entities idle for too long.
 
-    A pass over the whole table finds the longest-idle entity; until that one can be too old, nothing is looked at.
+    A pass over the whole table finds the longest-idle entity; the next one begins when that one is an eighth too old.
+    What is read never depends on it: an entity idle for too long counts as unknown whether it was swept or not.
     """
     newest, idle = peek(state, N_NEWEST), peek(state, N_IDLE)
     for t in range(rows_of(program, TABLES)):
         table = table_state(state, t)
-        if peek(table, S_LIVE) == 0 or newest - peek(table, S_BOUND) < idle:
+        waiting = peek(table, S_CURSOR) == 1 and newest - peek(table, S_BOUND) < idle + (idle >> 3)
+        if peek(table, S_LIVE) == 0 or waiting:
             continue
         width = peek(section(program, TABLES, t, T_COLUMNS), T_WIDTH)
         slot = peek(table, S_CURSOR)

@@ -41,6 +41,16 @@ _RAW = {
     "longitude": "the longitude of the place",
     "credit_score": "the credit score",
 }
+_SIDES = {
+    "payee": "to",
+    "retailer": "at",
+    "country": "in",
+    "retailer_kind": "at",
+    "device": "from",
+    "ip": "from",
+    "channel": "through",
+}
+_TRUE = {"night": "it was night", "weekend": "it was the weekend"}
 _UNITS = (("week", 604_800), ("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 _OPERATORS = {"<=": "at most", ">=": "at least", "==": "equal to", "!=": "other than", "<": "below", ">": "above"}
 _MADE = {
@@ -88,7 +98,7 @@ def say(feature: Feature, spec: Spec) -> str:
         events=_events(feature.column),
         event=_event(feature.column),
         entity=entity,
-        who=("to " if "payee" in feature.store and "account" not in feature.store else "by ") + entity,
+        who=_who(feature),
         when=_when(feature),
         span=say_length(feature.span) if feature.span else "",
         late=f", up to {say_length(feature.delay)} ago" if feature.delay else "",
@@ -119,7 +129,7 @@ def _noun(name: str) -> str:
 
 def _events(column: str) -> str:
     if column in ACCOUNT_EVENTS:
-        return _NOUNS[column] if column != "credit_score" else "credit scores"
+        return _NOUNS[column] if column != "credit_score" else "new credit scores"
     if column == "fraud":
         return "known frauds"
     return "payments" if column in ("amount", *CALENDAR) else f"payments with a {_noun(column)}"
@@ -140,6 +150,12 @@ def _entity(feature: Feature) -> str:
     return " and ".join(parts)
 
 
+def _who(feature: Feature) -> str:
+    """Whose events: ``by this card``, ``at this retailer``, ``to this account`` (stored by payee, read by account)."""
+    parts = [f"{_SIDES.get(store, 'by')} this {_noun(by)}" for store, by in zip(feature.store, feature.by, strict=True)]
+    return " ".join(parts)
+
+
 def _when(feature: Feature) -> str:
     if feature.span is None:
         return ""
@@ -157,6 +173,8 @@ def _ago(delay: timedelta) -> str:
 
 
 def _condition(condition: Condition, named: dict[str, Feature], spec: Spec) -> str:
+    if condition.name in _TRUE and condition.operator == "==" and condition.value == 1:
+        return _TRUE[condition.name]
     if condition.name in named:
         subject = f"({say(named[condition.name], spec)})"
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -34,14 +35,13 @@ def zone_offsets(zone: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     stride = 14 * 86_400 if zone != "UTC" else end
     for start in range(0, end, stride):
         stop = min(start + stride, end)
-        # Two changes within a fortnight do not happen outside of Ramadan exceptions; halve until each stands alone.
+        # Some zones leave summer time for Ramadan, a month; no zone changes twice within a fortnight.
         _changes(start, stop, offset, at, offsets)
     return np.array(at, dtype=np.int64), np.array(offsets, dtype=np.int64)
 
 
-def _changes(start: int, stop: int, offset: object, at: list[int], offsets: list[int]) -> None:
+def _changes(start: int, stop: int, offset: Callable[[int], int], at: list[int], offsets: list[int]) -> None:
     """Find the moments in ``(start, stop]`` at which the offset changes."""
-    assert callable(offset)
     before, after = offset(start), offset(stop)
     if before == after:
         return
