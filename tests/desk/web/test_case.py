@@ -41,7 +41,7 @@ def test_the_page_tells_what_happened_in_words(ana: Person, rung: int) -> None:
     assert "11:08 Password changed" in page
     assert "11:10 New device device-7f3a, PT" in page
     assert "2 Mar" not in page  # yesterday is called yesterday
-    assert "yesterday € 21.50 to R-019" in page
+    assert "yesterday 11:48 € 21.50 to R-019" in page
 
 
 def test_the_banner_says_since_when_by_whom_and_how_it_ends(

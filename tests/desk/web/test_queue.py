@@ -186,6 +186,17 @@ def test_several_alerts_of_one_account_are_told(ana: Person, ledger: Ledger, clo
     assert plain(ana.see("/queue")).count("2 alerts") == 3  # two rows and the preview
 
 
+def test_a_verdict_may_take_the_accounts_other_alerts_along(ana: Person, ledger: Ledger, clock: Any) -> None:
+    for which in range(3):
+        made_day.alert(ledger, clock(), which, account="A-1")
+    page = ana.see("/queue?at=1")
+    assert "and the 2 other new alerts of this account" in plain(page)
+    form = {"alerts": 1, "also": "2,3", "outcome": "fraud", "reason_code": "takeover"}
+    page = ana.send("/alerts/verdict", **form)
+    assert ids(page) == []
+    assert "3 payments labelled for the next model." in plain(page)
+
+
 def test_an_alert_whose_reasons_are_still_being_written(ana: Person, ledger: Ledger, clock: Any) -> None:
     made_day.alert(ledger, clock(), why="")
     assert "The reasons are being written down." in plain(ana.see("/queue"))

@@ -60,6 +60,8 @@ def test_times_are_told_in_the_desks_zone() -> None:
     assert words.clock(NOW - timedelta(hours=14), NOW, PARIS) == "yesterday"  # 23:00 in Paris
     assert words.clock(NOW - timedelta(days=30), NOW, PARIS) == "1 Feb"
     assert words.clock(NOW - timedelta(days=300), NOW, PARIS) == "7 May 2025"
+    assert words.when(NOW - timedelta(hours=1), NOW, PARIS) == "12:00"
+    assert words.when(NOW - timedelta(hours=14), NOW, PARIS) == "yesterday 23:00"
     assert words.exact(NOW, PARIS) == "2026-03-03 13:00:00 CET"
 
 

@@ -33,6 +33,7 @@ class Acts:
     does: dict[Outcome, str] = field(default_factory=dict)
     freeze: tuple[tuple[str, str], ...] = ()
     alerts: tuple[int, ...] = ()
+    others: tuple[int, ...] = ()
     dismiss_to: str = ""
     pending: Investigation | None = None
     final: Investigation | None = None
@@ -48,9 +49,13 @@ def acts_for(
     back: str,
     *,
     alerts: Sequence[Alert] = (),
+    others: Sequence[Alert] = (),
     investigation: Investigation | None = None,
 ) -> Acts:
-    """What this person may do with these new alerts, or else with this investigation, of the account."""
+    """What this person may do with these new alerts, or else with this investigation, of the account.
+
+    ``others`` are further new alerts of the account, which a verdict or a freeze may take along.
+    """
     if not may(actor, Deed.FINALISE):
         return Acts(False, back, will=f"As {actor.role} you read; analysts and seniors decide.")
     fresh = tuple(one for one in alerts if one.status == "new")
@@ -59,6 +64,7 @@ def acts_for(
         back,
         freeze=_freezes(account, fresh),
         alerts=tuple(one.id for one in fresh),
+        others=tuple(one.id for one in others) if fresh else (),
         may_open=not account.pending and not fresh,
         ask=tuple(one for one in account.active_blocks if one.lift_asked_by is None),
         answer=tuple(one for one in account.active_blocks if one.lift_asked_by and _may_answer(actor, one)),

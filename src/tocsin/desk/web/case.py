@@ -48,6 +48,7 @@ def show(visit: Visit) -> Response:
         page.account,
         account_link(name) + asked,
         alerts=(detail.alert,) if detail and focus is None else (),
+        others=detail.others if detail else (),
         investigation=focus,
     )
     return visit.page(

@@ -55,6 +55,7 @@ class Line:
     colour: str = ""
     tag: str = ""
     tag_colour: str = ""
+    whole_day: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ def _ordinary(entry: Entry) -> bool:
 def _many(payments: Sequence[Payment]) -> Line:
     currencies = {one.currency for one in payments}
     total = f", {money(sum(one.amount_minor for one in payments), currencies.pop())}" if len(currencies) == 1 else ""
-    return Line(payments[0].at, f"{count(len(payments), 'payment')}{total}", "as usual")
+    return Line(payments[0].at, f"{count(len(payments), 'payment')}{total}", "as usual", whole_day=True)
 
 
 def _told(entry: Entry, me: str) -> Iterator[Line]:

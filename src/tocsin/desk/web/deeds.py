@@ -190,7 +190,8 @@ def _id(visit: Visit) -> int:
 
 
 def _alerts(visit: Visit, *, needed: bool = True) -> list[int]:
-    found = [whole(one, "alerts") for one in visit.text("alerts").split(",") if one]
+    texts = [*visit.text("alerts").split(","), *visit.text("also").split(",")]
+    found = [whole(one, "alerts") for one in dict.fromkeys(texts) if one]
     if needed and not found:
         raise BadInput("a verdict must be on at least one alert; got none.", field="alerts")
     return found

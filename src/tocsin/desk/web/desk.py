@@ -61,6 +61,7 @@ class Desk:
                 clock=lambda when: words.clock(when, at, self.zone),
                 due=lambda when: words.due(when, at),
                 exact=lambda when: words.exact(when, self.zone),
+                hour=lambda when: words.when(when, at, self.zone),
             )
         )
 

@@ -175,6 +175,7 @@ def _beside(visit: Visit, name: str, detail: AlertDetail, then: str) -> dict[str
         detail.account,
         back,
         alerts=(detail.alert,),
+        others=detail.others,
         investigation=detail.account.investigation(of) if of is not None else None,
     )
     return {"chosen": {"row": shown.row, "reasons": shown.reasons, "normal": shown.normal, "acts": acts}, **_bar(visit)}

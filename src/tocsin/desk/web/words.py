@@ -65,6 +65,12 @@ def clock(at: datetime, now: datetime, zone: ZoneInfo) -> str:
     return f"{local.day} {local:%b %Y}"
 
 
+def when(at: datetime, now: datetime, zone: ZoneInfo) -> str:
+    """The same with the hour for other days too: ``14:03``, ``yesterday 14:03``, ``20 Nov 14:03``."""
+    said = clock(at, now, zone)
+    return said if ":" in said else f"{said} {at.astimezone(zone):%H:%M}"
+
+
 def exact(at: datetime, zone: ZoneInfo) -> str:
     """A time to the second with its zone, for the hover."""
     return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"

@@ -75,6 +75,7 @@
   }
 
   function digit(number) {
+    if (number === 0) return find("input[name=also]", opened())?.click();
     const choices = all("input[type=radio]", opened());
     const one = choices[number - 1];
     if (!one) return;
@@ -100,7 +101,7 @@
   function press(key) {
     if (waiting && (held.length || !atOnce.includes(key))) return held.push(key), true;
     if (opened() && key === "Enter") return find("form", opened()).requestSubmit(), true;
-    if (opened() && /^[1-9]$/.test(key)) return digit(Number(key)), true;
+    if (opened() && /^[0-9]$/.test(key)) return digit(Number(key)), true;
     const act = all(`[data-key="${CSS.escape(key)}"]`).find((one) => one.offsetParent !== null);
     if (act?.matches("details")) return act.open ? shut() : open(act), true;
     if (act) return act.click(), true;
