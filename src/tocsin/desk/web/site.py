@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -11,12 +10,10 @@ from starlette.types import Scope
 
 from tocsin.desk.web import accounts, audit, case, deeds, doors, investigations, models, queue, staff
 from tocsin.desk.web.desk import STATIC, Desk
-from tocsin.desk.web.gate import Visit, route
-from tocsin.errors import NotFound
 
 
 def routes(desk: Desk) -> list[BaseRoute]:
-    """The whole desk, for the root of an application and after everything else in it: it answers what nobody does."""
+    """The whole desk, to stand at the root of an application."""
     return [
         Route("/", _home),
         Mount("/static", _Static(directory=STATIC), name="static"),
@@ -29,15 +26,7 @@ def routes(desk: Desk) -> list[BaseRoute]:
         *audit.routes(desk),
         *models.routes(desk),
         *staff.routes(desk),
-        route(desk, "/{anything:path}", _lost, signed_in=False),
     ]
-
-
-def _lost(visit: Visit) -> Response:
-    path = visit.place("anything")
-    if path.startswith("v1/"):  # not a page: whoever asks is a program, and the application answers those
-        raise HTTPException(404)
-    raise NotFound(f"there is no page /{path[:80]}.", hint="Look whether the address is whole.")
 
 
 async def _home(_request: Request) -> Response:
