@@ -89,3 +89,13 @@ def test_reasons_survive_being_written_down_where_nothing_is_known(made: Any) ->
     assert reasons
     assert all(r.value is None for r in reasons)
     assert msgspec.json.decode(msgspec.json.encode(reasons), type=tuple[Reason, ...]) == reasons
+
+
+def test_a_model_without_labels_names_the_odd_value(without_labels: Any) -> None:
+    odd = row(without_labels, amount=1e6)
+    (reasons,) = without_labels.model.reasons(odd, top=1)
+    assert [r.feature for r in reasons] == ["amount"]
+    assert without_labels.model.why(reasons) == "An amount of € 1,000,000"
+    usual = row(without_labels, ratio_amount_by_account_30d=1.5)
+    told = [r.feature for r in without_labels.model.reasons(usual, top=1)[0]]
+    assert told != ["amount"]

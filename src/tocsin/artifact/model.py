@@ -165,11 +165,26 @@ class Artifact:
     def reasons(self, matrix: NDArray[np.float64], top: int = 3) -> list[tuple[Reason, ...]]:
         """For each row the features that raised its score most, in words, the strongest first."""
         columns = self.columns(matrix)
-        _, share = self.shares(matrix)
+        share = self.shares(matrix)[1] if self._trees is not None else self._without(columns)
         return [
             reasons_of(self.spec, self.plan, self.inputs, self.stage_names, row, shares, top)
             for row, shares in zip(columns, share, strict=True)
         ]
+
+    def _without(self, columns: NDArray[np.float64]) -> NDArray[np.float64]:
+        """float64[n, 1, inputs]: for a model that is one anomaly score, how much lower each row would score with one
+        value as it usually is. These add up to nothing in particular; they only say which value is odd."""
+        card, scorer = self.card.anomaly, self._anomaly
+        assert card is not None
+        assert scorer is not None
+        share = np.zeros((len(columns), 1, len(self.inputs)))
+        curve = self.card.stages[0].calibration
+        for i, row in enumerate(columns):
+            rows = np.repeat(row[None, :-1], len(card.columns) + 1, axis=0)
+            rows[np.arange(len(card.columns)), list(card.columns)] = card.fill
+            logit = curve(odds_of(scorer(rows)))
+            share[i, 0, list(card.columns)] = logit[-1] - logit[:-1]
+        return share
 
     def why(self, reasons: tuple[Reason, ...]) -> str:
         """One sentence in the customer's terms out of a payment's reasons."""

@@ -16,9 +16,10 @@ held-out figures are those of the very trees that ship.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 import msgspec
 import numpy as np
@@ -362,9 +363,18 @@ def _card(
             refitted=recipe.refit,
         ),
         settings={**asdict(recipe.boosting), "anomaly": recipe.anomaly, "goal": str(recipe.goal)},
-        libraries={name: version(name) for name in ("lightgbm", "numba", "numpy", "onnxruntime", "scikit-learn")},
+        libraries=_libraries(),
         anomaly=forest.card_ if forest is not None else None,
     )
+
+
+def _libraries() -> dict[str, str]:
+    """What the figures were made with; what is not installed took no part."""
+    found = {}
+    for name in ("lightgbm", "numba", "numpy", "onnxruntime", "scikit-learn"):
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def _say(at: int) -> str:
