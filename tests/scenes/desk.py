@@ -13,7 +13,7 @@ from tocsin.desk.model import Actor, Freeze, Investigation, Outcome, Role
 from tocsin.ledger import Ledger, microseconds, tables
 from tocsin.ledger.record import AlertRow, DecisionRow, Recorder, Rows, TransactionRow
 from tocsin.ledger.sequence import next_number, take_numbers
-from tocsin.ledger.standing import FREE, standing_of
+from tocsin.ledger.standing import FREE
 from tocsin.schema import Action, Decision, Score, StageShare, Transaction
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -81,7 +81,7 @@ class Scene:
 
     def _decide(self, connection: sa.Connection, number: int, made: Transaction, score: float | None) -> Action:
         assert made.payee is not None
-        standing = standing_of(connection, (made.account, made.payee))
+        standing = self.recorder.standings(connection, (made.account, made.payee))
         payer, payee = standing.get(made.account, FREE), standing.get(made.payee, FREE)
         frozen, blocked = payer.frozen_out or payee.frozen_in, payer.blocked_out or payee.blocked_in
         stopped = frozen or blocked
