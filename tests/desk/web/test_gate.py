@@ -32,7 +32,8 @@ def posts(app: Starlette) -> list[str]:
 def pages(app: Starlette) -> list[str]:
     found = [one.path for one in app.routes if isinstance(one, Route) and "GET" in (one.methods or ())]
     filled = [
-        one.replace("{id}", "1").replace("{token}", "nobodys").replace("{account:path}", "A-30418") for one in found
+        one.replace("{id}", "1").replace("{token}", "nobodys").replace("{account:path}", made_day.account_of(0))
+        for one in found
     ]
     return [path for path in filled if path not in ("/", "/queue/stream")]
 
