@@ -335,6 +335,13 @@ def test_an_account_nobody_has_paid_from_can_be_investigated_and_frozen(scene: S
     assert scene.pay("A", payee="never seen")[1] is Action.DECLINE
 
 
+@pytest.mark.parametrize("name", ["", "  ", "x" * 201, "zero \0"])
+def test_an_account_has_a_name_that_can_be_kept(scene: Scene, name: str) -> None:
+    with pytest.raises(BadInput):
+        scene.open(name)
+    assert events(scene) == []
+
+
 def test_what_does_not_exist_is_not_found(scene: Scene) -> None:
     for act in (
         lambda: scene.close(99),

@@ -131,7 +131,7 @@ def test_every_outcome_has_reasons_and_every_reason_words() -> None:
 
 def test_texts_have_a_length() -> None:
     assert said("  x ", "note") == "x"
-    for text in ("", " \n ", "x" * 4001):
+    for text in ("", " \n ", "x" * 4001, "zero \0", "half \ud800"):
         with pytest.raises(BadInput):
             said(text, "note")
     with pytest.raises(BadInput):

@@ -92,6 +92,7 @@ def _case(
             yield _Case(connection, actor, at, cases.hold(connection, name))
         else:
             assert name is not None
+            said(name, "account", longest=200)
             yield _Case(connection, actor, at, cases.hold(connection, name, at))
 
 

@@ -39,7 +39,7 @@ class Found:
 def find(ledger: Ledger, actor: Actor, text: str, *, limit: int = 20) -> Found:
     """Whatever is meant by the text; nothing for a blank one."""
     require(actor, Deed.READ_CASES)
-    text = text.strip()[:200]
+    text = text.replace("\0", "").strip()[:200]
     if not text:
         return Found((), 0)
     behind = catch_up(ledger)
