@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from datetime import timedelta
 from pathlib import Path
@@ -314,3 +316,16 @@ def test_sums_of_large_amounts_are_exact(plan: Plan) -> None:
     batch = events(*[{"at": i, "account": 7, "amount": large - i} for i in range(59)])
     got = Kernel(plan).step(batch)
     assert got[58, 1] == sum(large - i for i in range(58)) / 100
+
+
+@pytest.mark.slow
+def test_where_no_folder_can_be_written_to_the_step_is_compiled_anew() -> None:
+    program = (
+        "from tocsin.features import Kernel, compile_plan; from tocsin.spec import load;"
+        "from tocsin.features.entry import step; k = Kernel(compile_plan(load('handbook')));"
+        "print(type(step._cache).__name__, k.entities)"
+    )
+    nowhere = {**os.environ, "NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator"}
+    nowhere.pop("NUMBA_CACHE_DIR", None)
+    done = subprocess.run([sys.executable, "-c", program], env=nowhere, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["NullCache", "0"], done.stderr
