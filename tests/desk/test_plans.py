@@ -11,9 +11,19 @@ import pytest
 import sqlalchemy as sa
 
 from scenes.desk import ANA, SUE, Scene
-from tocsin.desk import actions, history, reads, search
+from tocsin.desk import actions, history, reads, search, stops
 
-LARGE = ("transactions", "decisions", "alerts", "account_events", "labels", "case_events", "links", "accounts")
+LARGE = (
+    "transactions",
+    "decisions",
+    "alerts",
+    "account_events",
+    "labels",
+    "case_events",
+    "links",
+    "accounts",
+    "freezes",
+)
 READS: dict[str, Callable[[Scene], Any]] = {
     "the queue": lambda scene: reads.queue(scene.ledger, ANA),
     "its next page": lambda scene: reads.queue(scene.ledger, ANA, after=(100, 0, 0)),
@@ -28,6 +38,7 @@ READS: dict[str, Callable[[Scene], Any]] = {
     "an account": lambda scene: history.account_page(scene.ledger, ANA, "A"),
     "its timeline": lambda scene: history.timeline(scene.ledger, ANA, "A", after=(2**60, 1, 1)),
     "a search": lambda scene: search.find(scene.ledger, ANA, "phone"),
+    "what is stopped": lambda scene: stops.stops(scene.ledger, ANA),
     "the audit": lambda scene: reads.audit_page(scene.ledger, SUE, account="A"),
     "next": lambda scene: actions.take_next(scene.ledger, ANA, at=scene.now, after=1),
 }

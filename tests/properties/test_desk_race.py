@@ -76,11 +76,13 @@ def test_no_interleaving_breaks_the_freeze_or_lets_a_payment_through(url: str) -
     with ledger.read() as connection:
         whole = audit.verify(connection)
         events = connection.execute(sa.select(tables.case_events).order_by(tables.case_events.c.id)).all()
+        labels = connection.execute(sa.select(sa.func.count()).select_from(tables.labels)).scalar_one()
         active = connection.execute(sa.select(tables.freezes.c.account).where(tables.freezes.c.status == "active"))
         still = set(active.scalars())
     ledger.close()
     assert whole.broken_at is None
     assert done > 60
+    assert labels > 0
     states = {name: _replay([one for one in events if one.account == name]) for name in ACCOUNTS}
     for name, action, last in seen:
         stopped = states[name][last] if last else False
@@ -107,10 +109,13 @@ def _something(ledger: Ledger, actor: Actor, dice: random.Random) -> None:
     with ledger.read() as connection:
         c = tables.investigations.c
         found = connection.execute(sa.select(c.id, c.status).where(c.account == account)).all()
+        a = tables.alerts.c
+        rang = connection.execute(sa.select(a.id).where(a.account == account, a.status == "new")).scalars().all()
     pending = [row.id for row in found if row.status == "pending"]
     what = dice.choice(["open", "freeze", "close", "close", "close", "reopen"])
     if what == "open" or not found:
-        actions.open_investigation(ledger, actor, at=at, subject="takeover", account=account)
+        alerts = dice.sample(rang, min(len(rang), 3))  # their payments are labelled by the verdict
+        actions.open_investigation(ledger, actor, at=at, subject="takeover", account=account, alerts=alerts)
     elif what == "freeze":
         direction = Direction(dice.choice(["out", "both"]))
         actions.freeze(ledger, actor, at=at, account=account, direction=direction, reason="takeover")

@@ -175,6 +175,7 @@ freezes = sa.Table(
     sa.Column("ended_by_investigation", sa.BigInteger, sa.ForeignKey("investigations.id")),
     _time("ended_at", nullable=True),
     sa.Index("ix_freezes_account_status", "account", "status"),
+    sa.Index("ix_freezes_status", "status"),
 )
 
 freeze_investigations = sa.Table(
@@ -201,6 +202,7 @@ blocks = sa.Table(
     sa.Column("lifted_by", sa.String(100)),
     _time("lifted_at", nullable=True),
     sa.Index("ix_blocks_account_status", "account", "status"),
+    sa.Index("ix_blocks_status", "status"),
 )
 
 # The audit chain: append only; hash = blake2b(previous hash, canonical JSON of the row).

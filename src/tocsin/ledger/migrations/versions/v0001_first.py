@@ -323,6 +323,7 @@ def _blocks() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_blocks")),
     )
     op.create_index("ix_blocks_account_status", "blocks", ["account", "status"], unique=False)
+    op.create_index("ix_blocks_status", "blocks", ["status"], unique=False)
 
 
 def _freezes() -> None:
@@ -346,6 +347,7 @@ def _freezes() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_freezes")),
     )
     op.create_index("ix_freezes_account_status", "freezes", ["account", "status"], unique=False)
+    op.create_index("ix_freezes_status", "freezes", ["status"], unique=False)
 
 
 def _freeze_investigations() -> None:
