@@ -101,6 +101,12 @@ def test_bars_stand_on_one_scale_and_come_to_their_product(base: float, shares: 
     assert [bar.asked for bar in drawn.bars] == [delta is not None for delta in shares]
 
 
+def test_a_long_text_is_cut_at_a_word() -> None:
+    assert words.short("as long as it may be", 20) == "as long as it may be"
+    assert words.short("much longer, than it may be", 20) == "much longer, than …"
+    assert words.short("x" * 30, 20) == "x" * 20 + " …"
+
+
 def test_huge_and_tiny_odds_stay_words() -> None:
     drawn = words.bars(-700.0, (StageShare(stage="a", delta=900.0), StageShare(stage="b", delta=-5000.0)))
     assert "inf" not in drawn.product

@@ -78,7 +78,7 @@ def _templates() -> jinja2.Environment:
     pages.globals.update(
         static=_addresses().__getitem__, bars=lambda score: words.bars(score.base, score.stages), count=words.count
     )
-    pages.filters.update(money=words.money, iso=words.iso, odds=words.odds)
+    pages.filters.update(money=words.money, iso=words.iso, odds=words.odds, short=words.short)
     return pages
 
 

@@ -112,6 +112,13 @@ def count(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def short(text: str, longest: int = 160) -> str:
+    """The beginning of a text, to the end of a word, where there is no room for all of it."""
+    if len(text) <= longest:
+        return text
+    return f"{text[:longest].rsplit(' ', 1)[0].rstrip(' ,;.')} …"
+
+
 def _three_digits(factor: float) -> str:
     if factor < 10:
         return f"{factor:.1f}" if factor >= 1.05 else f"{factor:.2f}"
