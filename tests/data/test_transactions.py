@@ -405,6 +405,7 @@ def test_labels_of_any_type_are_their_text(tmp_path: Path, values: list[object])
 
 def test_an_account_label_is_on_all_its_payments(tmp_path: Path) -> None:
     rows = [f"2026-03-01T12:00:0{i}Z,1,{a},{y}" for i, (a, y) in enumerate([("a", 0), ("a", 1), ("b", 0), ("a", "")])]
+    rows.append("2026-03-01T12:00:05Z,bad,b,1")  # a bad row says nothing of its account
     rest = UTC_ZONE + '\n[label]\nlevel = "account"'
     table = read(a_file(tmp_path, "at,amount,account,y", *rows), a_spec('label = "y"', rest))
     assert table.label.tolist() == [1, 1, 0, 1]
@@ -420,14 +421,15 @@ def test_a_label_known_before_its_payment_makes_a_bad_row(tmp_path: Path) -> Non
 
 def test_account_events_stand_among_the_payments(tmp_path: Path) -> None:
     rows = ["2026-03-01T12:00:00Z,1,a,payment", "2026-03-01T11:00:00Z,,a,sign_in", "2026-03-01T13:00:00Z,,a,dance"]
+    rows.append("2026-03-01T13:00:00Z,,a,label")
     spec_ = a_spec('kind = "kind"')
     table = read(a_file(tmp_path, "at,amount,account,kind", *rows), spec_)
     assert table.batch.kind.tolist() == [KIND_CODE[Kind.SIGN_IN], KIND_CODE[Kind.PAYMENT]]
-    assert (table.payments.tolist(), len(table.ids), said(table)) == ([1], 1, [(3, "kind")])
+    assert (table.payments.tolist(), len(table.ids), said(table)) == ([1], 1, [(3, "kind"), (4, "kind")])
     events = a_file(tmp_path, "at,account,kind", "2026-03-01T10:00:00Z,a,new_device", "x,a,sign_in", name="e.csv")
     both = read(tmp_path / "payments.csv", spec_, events=events)
     assert both.batch.kind[0] == KIND_CODE[Kind.NEW_DEVICE]
-    assert (both.rows_in, both.rows_bad, both.problems[-1].file) == (5, 2, "e.csv")
+    assert (both.rows_in, both.rows_bad, both.problems[-1].file) == (6, 3, "e.csv")
 
 
 def test_numbers_and_places_are_checked(tmp_path: Path) -> None:
