@@ -80,6 +80,10 @@ def main() -> None:
         bare = measure_bare(bodies, key)
         with running(start_server(folder / "model", data, port, key)) as server:
             result = measure(server, bodies)
+        power = Path(name) / "power"
+        key = fresh_key(power)
+        with running(start_server(folder / "model", power, free_port(), key, "--durability", "power")) as server:
+            result |= measure_power(server, bodies)
     result |= {
         "ratio_to_bare_app": result["decisions_per_s_single"] / bare["single"],
         "ratio_to_bare_app_lists_of_100": result["decisions_per_s_lists_of_100"] / bare["lists"],
@@ -121,6 +125,18 @@ def measure(server: Server, bodies: list[bytes]) -> dict[str, object]:
         "batch_size_single": steps.pop("batch_size"),
         "steps_single": steps,
         "steps_lists_of_100": {k: v for k, v in list_steps.items() if k != "batch_size"},
+    }
+
+
+def measure_power(server: Server, bodies: list[bytes]) -> dict[str, object]:
+    """Throughput when a commit waits for the disk, so that an answer survives a power cut."""
+    drive(server, requests_of(bodies[:1_000], server.key), connections=16)
+    count = DECISIONS // 2
+    single = drive(server, requests_of(bodies[1_000 : 1_000 + count], server.key), connections=32)
+    lists = drive(server, requests_of(bodies[1_000 + count : 1_000 + 3 * count], server.key, lines=100), connections=4)
+    return {
+        "decisions_per_s_single_power": count / single.seconds,
+        "decisions_per_s_lists_of_100_power": 2 * count / lists.seconds,
     }
 
 
@@ -188,6 +204,8 @@ def show(result: dict[str, object]) -> None:
     print(f"{'  a bare application that only parses':46}{result['bare_requests_per_s']:>12,.0f}")
     print(f"{'decisions a second, lists of 100':46}{result['decisions_per_s_lists_of_100']:>12,.0f}")
     print(f"{'  a bare application that only parses':46}{result['bare_payments_per_s_lists_of_100']:>12,.0f}")
+    print(f"{'the same, surviving a power cut: one a request':46}{result['decisions_per_s_single_power']:>12,.0f}")
+    print(f"{'  lists of 100':46}{result['decisions_per_s_lists_of_100_power']:>12,.0f}")
     half = f"{result['half_load_decisions_per_s']:,.0f} a second"
     print(f"{'at half the single load':46}{half:>12}")
     for name in ("p50_ms", "p99_ms", "p999_ms"):

@@ -58,8 +58,7 @@ def command(model: Path | None, settings_file: Path | None, **flags: Any) -> Non
     click.echo(f"Tocsin answers at {address}: the desk at /, the API at /v1/docs. Stop with Ctrl-C.", err=True)
     # Two threads share the interpreter: a waiting one should get it after half a millisecond, not after five.
     sys.setswitchinterval(0.0005)
-    gc.freeze()
-    gc.set_threshold(20_000, 50, 100)
+    gc.set_threshold(50_000, 20, 1_000)
     uvicorn.run(
         app,
         host=settings.host,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from tocsin.ledger.store import Clock
 from tocsin.ledger.tables import blocks, freezes
 from tocsin.live.access import Access
 from tocsin.live.cards import Cards
+from tocsin.live.checkpoints import Checkpoints
 from tocsin.live.door import Door
 from tocsin.live.explain import Explainer
 from tocsin.live.limits import Limits
@@ -67,6 +69,7 @@ class Service:
         self._scorer: Scorer | None = None
         self._folder = folder
         self._rates = rates
+        self._checkpoints = Checkpoints(ledger)
         self._load_model = load
         self._models: dict[str, Artifact] = {}
         self._activation: Activation | None = None
@@ -82,8 +85,8 @@ class Service:
         """Begin in a thread of its own: load the model, restore the memory, open. With ``wait``, until that is done."""
         self._starter = threading.Thread(target=self._start, name="tocsin-watch", daemon=True)
         self._starter.start()
-        while wait and self._scorer is None and not self._looked.wait(0.01):
-            pass
+        if wait:
+            self._looked.wait()
 
     def stop(self) -> None:
         """Answer who waits, write a snapshot, end every thread."""
@@ -190,7 +193,9 @@ class Service:
             except Exception:
                 log.exception("watching failed; it goes on")
             self._looked.set()
+            self._checkpoints.run()
             self._ending.wait(WATCH_EVERY_S)
+        self._checkpoints.close()
 
     def _watch(self) -> None:
         """Once a second: keys, what stands against accounts, the model in force, the snapshot, forgotten alerts."""
@@ -226,6 +231,8 @@ class Service:
         self._scorer.on_alert = self._explainer.ring
         self._explainer.start()
         self.problem = None
+        gc.collect()
+        gc.freeze()  # what is here now stays: the collector need not look at it while payments wait
         log.info("ready with %s at number %d", model.version, memory.last_number)
 
     def _switch(self, wanted: Activation) -> None:
