@@ -45,14 +45,15 @@ def test_a_missing_column_does_not_fit(tmp_path: Path) -> None:
     ("header", "row", "words", "at"),
     [
         (
-            "trans_date_trans_time,cc_num,merchant,category,amt,lat,long,trans_num,is_fraud",
-            "2019-01-01 00:00:18,2703186189652095,fraud_Rippin,misc_net,4.97,36.0788,-81.1781,0b242abb,0",
+            ",trans_date_trans_time,cc_num,merchant,category,amt,lat,long,trans_num,merch_lat,merch_long,is_fraud",
+            "0,2019-01-01 00:00:18,2703186189652095,fraud_R,misc_net,4.97,36.0,-81.1,0b242abb,36.1,-82.0,0",
             {
                 "at": "trans_date_trans_time",
                 "card": "cc_num",
                 "account": "cc_num",
                 "id": "trans_num",
                 "label": "is_fraud",
+                "latitude": "merch_lat",
             },
             "2019-01-01 00:00:18",
         ),

@@ -27,8 +27,8 @@ _CALLED: dict[str, str] = {
     "card": "card cardid cardnumber ccnum cardtoken pan",
     "device": "device deviceid devicefingerprint",
     "ip": "ip ipaddress",
-    "latitude": "latitude lat merchlat",
-    "longitude": "longitude lon long lng merchlong",
+    "latitude": "latitude merchlat lat",
+    "longitude": "longitude merchlong lon long lng",
     "country": "country location merchantcountry billingcountry countrycode",
     "retailer": "retailer retailerid merchant merchantid merchantname terminalid terminal shop store",
     "retailer_kind": "retailerkind category mcc merchantcategory merchantcategorycode",
@@ -95,7 +95,7 @@ def starter(path: str | Path) -> str:
             )
     lines = [f"name = {_quote(path.name.split('.')[0])}", f"about = {_quote('A first guess at ' + path.name + '.')}"]
     lines += ["", "[columns]", *(f"{word} = {_quote(column)}" for word, column in words.items())]
-    left = [n for n in table.column_names if n not in words.values()]
+    left = [n for n in table.column_names if n and n not in words.values()]
     if left:
         lines += [
             "# Not read: add to `numbers` or `keys` what is known before the payment is decided, and never an answer.",

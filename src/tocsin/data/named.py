@@ -84,5 +84,5 @@ def places_of(table: pa.Table, spec: Spec, file: str, found: Findings, *, only_e
     used = set(columns.values()) | {j.left for j in spec.joins} | {j.right for j in spec.joins}
     unread = [n for n in names if n not in used]
     if unread:
-        found.notes.append(f"the spec does not read: {', '.join(unread)}.")
+        found.notes.append(f"the spec does not read: {', '.join(n or 'a column without a name' for n in unread)}.")
     return columns
