@@ -67,7 +67,8 @@ def test_takeover_comes_with_new_tools_and_is_announced(rows: pl.DataFrame, paid
     told = rows.filter((pl.col("fraud") == "takeover") & (pl.col("kind") != "payment"))
     assert {"sign_in", "password_change", "new_device", "new_payee"} == set(told["kind"])
     first = taken.group_by("episode").agg(pl.col("at").min())
-    signed = told.filter(pl.col("kind") == "sign_in").join(first, on="episode", suffix="_first")
+    signed = told.filter(pl.col("kind") == "sign_in").group_by("episode").agg(pl.col("at").min())
+    signed = signed.join(first, on="episode", suffix="_first")
     assert (signed["at"] < signed["at_first"]).all()
     assert taken["payee"].is_in(paid["account"].unique().implode()).all(), "the money goes to a mule of this bank"
 
@@ -192,3 +193,14 @@ def test_nothing_gives_fraud_away_by_being_absent(paid: pl.DataFrame) -> None:
             fraud = here.filter(pl.col("fraud").is_not_null())[column].is_null().mean()
             assert fraud <= 3 * honest + 1e-9, (column, channel)
             assert honest <= 3 * fraud + 1e-9, (column, channel)
+
+
+def test_fraud_through_the_banks_own_door_signs_in_as_honest_people_do(rows: pl.DataFrame) -> None:
+    """A sign-in shortly before a transfer is as usual among frauds as among honest payments; its absence tells nothing."""
+    signed = rows.filter(pl.col("kind") == "sign_in").select("account", "device", "at", signed="at").sort("at")
+    sent = rows.filter((pl.col("channel") == "transfer") & pl.col("device").is_not_null()).sort("at")
+    joined = sent.join_asof(signed, on="at", by=["account", "device"], check_sortedness=False)
+    recent = (pl.col("at") - pl.col("signed")).dt.total_minutes() < 10
+    honest = joined.filter(pl.col("fraud").is_null()).select(recent.fill_null(False).mean()).item()
+    fraud = joined.filter(pl.col("fraud").is_not_null()).select(recent.fill_null(False).mean()).item()
+    assert fraud > 0.6 * honest  # a company that pays its people signs in once for many

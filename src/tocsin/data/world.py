@@ -22,8 +22,8 @@ from tocsin.data import world_laundering as laundering
 from tocsin.data import world_life as life
 from tocsin.data.world_file import lay_out
 from tocsin.data.world_people import Stock, make_calendar, make_people, make_places, make_retailers
-from tocsin.data.world_plan import make_plan, make_thieves
-from tocsin.data.world_rows import Rows, join
+from tocsin.data.world_plan import FRAUD_KINDS, make_plan, make_thieves
+from tocsin.data.world_rows import TRANSFER, Rows, join
 from tocsin.errors import BadInput
 
 STEPS: tuple[str, ...] = ("people", "shopping", "fraud", "online", "transfers", "account events", "in order", "written")
@@ -136,7 +136,9 @@ def make_world(settings: WorldSettings, on_step: Callable[[str], None] = lambda 
     )
     honest = life.keep_inside(land, life.blur(draw(30), land, honest))
     on_step("account events")
-    told = life.make_account_events(draw(31), land, honest, np.unique(rings.members))
+    # Whoever uses a stolen card elsewhere signs in nowhere; all other fraud goes through the bank's own door.
+    inside = stolen.take((stolen["channel"] == TRANSFER) | (stolen["truth"] == FRAUD_KINDS.index("borrowed_rhythm")))
+    told = life.make_account_events(draw(31), land, join([honest, inside]), np.unique(rings.members))
     on_step("in order")
     events, truth = lay_out(draw(40), land, join([stolen, honest, told]))
     return World(settings, events, truth)

@@ -335,7 +335,10 @@ def keep_inside(land: Land, honest: Rows) -> Rows:
 
 
 def make_account_events(rng: np.random.Generator, land: Land, spent: Rows, recruits: Ints) -> Rows:
-    """Sign-ins before payments and on their own, new phones, passwords, addresses, credit scores, social events."""
+    """Sign-ins before payments and on their own, new phones, passwords, addresses, credit scores, social events.
+
+    ``spent`` holds whatever is paid from within the bank, fraud too: a missing sign-in must not give fraud away.
+    """
     people, days = land.people, land.calendar.days
     n = len(people)
     online = np.flatnonzero(spent.payments & (spent["device"] >= 0) & (rng.random(len(spent)) < 0.4))
@@ -347,6 +350,9 @@ def make_account_events(rng: np.random.Generator, land: Land, spent: Rows, recru
         device=before["device"],
         ip=before["ip"],
         city=before["city"],
+        truth=before["truth"],
+        episode=before["episode"],
+        ring=before["ring"],
     )
     looks = _at_random(rng, land, Kind.SIGN_IN, a_year=20.0)
     passwords = _at_random(rng, land, Kind.PASSWORD_CHANGE, a_year=0.9)
