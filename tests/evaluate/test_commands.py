@@ -69,3 +69,16 @@ def test_backtest_tells_every_round(bank):
     assert "3 models, a new one every 20d" in said
     assert len(re.findall(r"\d\d \w{3} 2026 +[\d,]+", done.output)) == 3
     assert "as if it had been live" in page.read_text()
+
+
+def test_a_model_without_labels_is_measured_too(bank):
+    made = CliRunner().invoke(
+        learn,
+        [f"{bank}/tiny.csv", f"--spec={bank}/tiny.toml", f"--out={bank}/odd", "--way=anomaly", "--budget=5/day"],
+        catch_exceptions=False,
+    )
+    assert made.exit_code == 0, made.output
+    page = bank / "odd.html"
+    done = CliRunner().invoke(evaluate, [f"{bank}/odd", f"{bank}/tiny.csv", f"--report={page}"], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert "This model has one stage." in page.read_text()
