@@ -74,8 +74,8 @@ pokef: Callable[[int, int, float], None] = _pokef
 
 
 def compiled(function: Function) -> Function:
-    """Compile a part of the step; it becomes machine code together with the entry that calls it."""
-    return njit(function, error_model="numpy")  # type: ignore[no-any-return]
+    """Compile a part of the step; it becomes machine code inside the entry that calls it, without a call."""
+    return njit(function, error_model="numpy", forceinline=True)  # type: ignore[no-any-return]
 
 
 @compiled

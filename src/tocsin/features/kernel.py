@@ -58,7 +58,8 @@ class Kernel:
     def _prepare(self) -> None:
         plan = self.plan
         columns = p.V_COLUMNS + len(plan.keys) + len(plan.numbers)
-        self._events = np.zeros((columns, SLICE), dtype=np.int64)
+        # A few cells apart from a power of two: columns of one event must not fall into the same set of the cache.
+        self._events = np.zeros((columns, SLICE + 8), dtype=np.int64)
         self._keys = self._events[p.V_COLUMNS : p.V_COLUMNS + len(plan.keys)].view(np.uint64)
         self._numbers = self._events[p.V_COLUMNS + len(plan.keys) :].view(np.float64)
         cells = (1 + GUESSES) * len(plan.program.lookups) + 2 * (p.FIRST_NUMBER + len(plan.numbers))
