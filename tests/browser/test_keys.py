@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -33,12 +34,17 @@ def test_three_keys_give_a_verdict_and_the_next_is_chosen(house: Any, sit: Calla
     assert reads.alert(house.ledger, ANA, order[0]).account.investigations[0].verdict.reason_code == "takeover"
 
 
-def test_keys_pressed_fast_act_on_the_row_that_was_chosen(house: Any, sit: Callable[..., Any]) -> None:
+@pytest.mark.parametrize("pause_ms", [0, 20, 60, 120])
+def test_keys_pressed_fast_act_on_the_row_that_was_chosen(house: Any, sit: Callable[..., Any], pause_ms: int) -> None:
     """The bar follows the list a moment later; a verdict must never land on the row before."""
     made_day.fill(house.ledger, now(), 8)
     ana = sit("ana")
+    slow = lambda route: (time.sleep(0.15), route.continue_())  # noqa: E731
+    ana.page.route("**/preview*", slow)
     order = [int(one.get_attribute("data-alert")) for one in ana.page.locator("tr.row").all()]
-    ana.press("j", "j", "j", "k", "f", "1", "Enter")
+    for key in ("j", "j", "j", "k", "f", "1", "Enter"):
+        ana.press(key)
+        ana.page.wait_for_timeout(pause_ms)
     ana.see("Investigation 1 is final: fraud.")
     found = {one: reads.alert(house.ledger, ANA, one).alert.status for one in order}
     assert [one for one, status in found.items() if status == "joined"] == [order[2]]

@@ -3,13 +3,14 @@
 (() => {
   const find = (query, from = document) => from.querySelector(query);
   const all = (query, from = document) => [...from.querySelectorAll(query)];
-  let waiting = false; // the preview of the chosen row is on its way
   let held = []; // keys pressed meanwhile; they act on the row that was chosen, never on the one before
   let timer = 0;
 
   const rows = () => all("tr.row");
   const chosen = () => find('tr.row[aria-selected="true"]');
   const opened = () => find("details.act[open]");
+  // the bar still acts on the row chosen before; what belongs to the chosen one is on its way
+  const waiting = () => chosen() !== null && find("#actions")?.dataset.alert !== chosen().dataset.alert;
   const typing = (at) => at.matches?.("textarea, select, input:not([type=radio]):not([type=checkbox])");
 
   function choose(row) {
@@ -19,9 +20,9 @@
     const here = new URL(location.href);
     here.searchParams.set("at", row.dataset.alert);
     history.replaceState(history.state, "", here);
-    waiting = true;
-    find("#actions")?.setAttribute("aria-busy", "true");
     clearTimeout(timer);
+    find("#actions")?.toggleAttribute("aria-busy", waiting());
+    if (!waiting()) return;
     timer = setTimeout(() => htmx.ajax("GET", row.dataset.preview, { target: "#preview", swap: "outerHTML" }), 50);
   }
 
@@ -99,7 +100,7 @@
   const atOnce = ["j", "k", "ArrowDown", "ArrowUp", "x"]; // these act on the list, all others on the bar
 
   function press(key) {
-    if (waiting && (held.length || !atOnce.includes(key))) return held.push(key), true;
+    if (held.length || (waiting() && !atOnce.includes(key))) return held.push(key), true;
     if (opened() && key === "Enter") return find("form", opened()).requestSubmit(), true;
     if (opened() && /^[0-9]$/.test(key)) return digit(Number(key)), true;
     const act = all(`[data-key="${CSS.escape(key)}"]`).find((one) => one.offsetParent !== null);
@@ -114,7 +115,7 @@
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !find("dialog[open]")) return shut();
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-      if (waiting && held.length) return void held.push("send");
+      if (held.length) return void held.push("send");
       return event.target.form?.requestSubmit();
     }
     if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || find("dialog[open]")) return;
@@ -146,7 +147,12 @@
   }, true);
 
   let kept = 0;
-  document.addEventListener("htmx:beforeSwap", () => (kept = find(".list")?.scrollTop ?? 0));
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    kept = find(".list")?.scrollTop ?? 0;
+    const told = event.detail.pathInfo?.requestPath.match(/^\/queue\/(\d+)\/preview/);
+    // what belongs to a row no longer chosen, or is there already, would close what has been opened meanwhile
+    if (told && (told[1] !== chosen()?.dataset.alert || !waiting())) event.detail.shouldSwap = false;
+  });
   document.addEventListener("htmx:afterSettle", (event) => {
     const where = event.detail.target ?? event.target;
     const list = find(".list");
@@ -155,8 +161,7 @@
       list.scrollTop = kept;
       chosen()?.scrollIntoView({ block: "nearest" });
     }
-    if (where.id !== "preview") return;
-    waiting = false;
+    if (where.id !== "preview" || waiting()) return;
     const keys = held;
     held = [];
     for (const key of keys) {
@@ -178,7 +183,7 @@
     close.textContent = "×";
     told.append(text, close);
     find("#toasts").replaceChildren(told);
-    waiting = false;
+    find("#actions")?.removeAttribute("aria-busy");
     held = [];
   }
   document.addEventListener("htmx:sendError", () => tell("The desk could not be reached. Look whether it was done before trying again."));
