@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ from tocsin.cli.demo_found import Lesson, find, learn_from, say, show
 from tocsin.cli.demo_past import keep_past
 from tocsin.cli.demo_proof import prove
 from tocsin.cli.demo_stream import Client, Played, Served, play
-from tocsin.data.world import MADE, STEPS
+from tocsin.data.world import MADE, STEPS, WorldSettings
 from tocsin.desk import Actor, Role
 from tocsin.desk.access import first_admin
 from tocsin.desk.people import add_person
@@ -100,7 +101,7 @@ def _tell(way: _Way, folder: Path) -> None:
     """The story, from nothing to the desk."""
     out, began = Console(highlight=False), time.monotonic()
     out.print(f"[bold]{MADE}[/bold]")
-    settings = Settings(folder=folder, port=way.port)
+    settings = Settings(folder=folder, port=way.port, zone=WorldSettings().zone)
     with closing(open_ledger(settings)) as ledger:
         with _bars() as bars:
             days = _make(way, folder, bars)
@@ -115,6 +116,7 @@ def _tell(way: _Way, folder: Path) -> None:
                 prove(ledger, client, _ANALYST, link, lambda line: out.print(f"[green]✓[/green] {line}"))
                 out.print(f"Everything came out as it must, in {time.monotonic() - began:.0f} s.")
                 return
+            signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever stops it, it tidies up
             _show_the_way(out, served, link, began, way.browse)
             with _bars() as bars:
                 _play(

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from secrets import token_urlsafe
 
 import click
 import msgspec
 import sqlalchemy as sa
 
 from tocsin.cli.demo_stream import Client
-from tocsin.desk import Actor, Direction, Outcome, actions, reads
+from tocsin.desk import Actor, Direction, Outcome, access, actions, reads
 from tocsin.desk.web.doors import WELCOME
+from tocsin.desk.web.gate import SESSION
 from tocsin.ledger import Ledger, audit, now
 from tocsin.ledger.tables import decisions, transactions
 from tocsin.schema import Transaction
@@ -36,11 +38,17 @@ def prove(ledger: Ledger, client: Client, analyst: Actor, link: str, told: Told)
         status == 200 and analyst.name.encode() in page,
         f"the one-time link must lead {analyst.name} to the desk; it was answered {status}",
     )
-    told(f"the one-time link leads {analyst.name} to the desk")
+    session, _ = access.accept_invitation(ledger, link, at=now(), password=token_urlsafe())
+    told(f"the one-time link lets {analyst.name} in")
     queue = reads.queue(ledger, analyst)
     _hold(queue.count > 0, "alerts must have appeared in the queue; it is empty")
-    told(f"{queue.count:,} alerts are in the queue")
     chosen = queue.rows[0].alert
+    status, page = client.ask("GET", "/queue", cookie=f"{SESSION}={session}")
+    _hold(
+        status == 200 and chosen.account.encode() in page,
+        f"the desk must show the queue with account {chosen.account} in it; it was answered {status}",
+    )
+    told(f"{queue.count:,} alerts are in the queue, and the desk shows them")
     _wait_for_reasons(ledger, analyst, chosen.id)
     made = actions.freeze(
         ledger,

@@ -81,9 +81,10 @@ class Client:
         self._connection = http.client.HTTPConnection(host, port, timeout=30)
         self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
 
-    def ask(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
-        """Status and body of the answer."""
-        self._connection.request(method, path, body, self._headers)
+    def ask(self, method: str, path: str, body: bytes | None = None, *, cookie: str = "") -> tuple[int, bytes]:
+        """Status and body of the answer; with a cookie it is a person's browser that asks."""
+        headers = {"Cookie": cookie} if cookie else self._headers
+        self._connection.request(method, path, body, headers)
         response = self._connection.getresponse()
         return response.status, response.read()
 
