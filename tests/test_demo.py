@@ -104,6 +104,7 @@ def test_the_demo_stays_open_with_the_way_in_as_its_last_lines_until_interrupted
             assert demo.poll() is None, out.read_text()
             assert time.monotonic() < until, out.read_text()
             time.sleep(0.2)
+        assert "[LightGBM]" not in out.read_text()
         last = out.read_text().strip().splitlines()[-2:]
         assert re.search(r"The desk: +http://127\.0\.0\.1:\d+", last[0])
         assert re.search(r"Sign in, once, as ana: http://127\.0\.0\.1:\d+/welcome/\S+", last[1])

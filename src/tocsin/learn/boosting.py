@@ -162,8 +162,8 @@ class StagedTrees(Learner):
             weight=used.weight,
             init_score=margin,
             categorical_feature=codes,
-            params=parameters,
-        )
+            params={**parameters, "num_threads": 1},
+        ).construct()  # in this thread: those LightGBM starts do not know that it was asked to be quiet
         callbacks: list[Any] = []
         if progress is not None:
             callbacks.append(lambda env: progress(before + env.iteration + 1))
