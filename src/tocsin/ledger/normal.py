@@ -60,15 +60,10 @@ def normal_of(connection: sa.Connection, number: int, *, currency: str, zone: st
     currency : the base currency, in which amounts are compared.
     zone : IANA zone of the hours.
     """
-    t = transactions.c
-    this = connection.execute(sa.select(t.account, t.at, t.base_minor, t.body).where(t.number == number)).one()
+    this = connection.execute(_THIS, {"number": number}).one()
     since = this.at - SPAN // timedelta(microseconds=1)
-    past = connection.execute(
-        sa.select(t.at, t.base_minor, t.body)
-        .where(t.account == this.account, t.at > since, t.at <= this.at, t.number < number)
-        .order_by(t.at.desc())
-        .limit(MOST)
-    ).all()
+    place = {"number": number, "account": this.account, "since": since, "upto": this.at}
+    past = connection.execute(_PAST, place).all()
     payment, payments = _read(this.body), [_read(row.body) for row in past]
     local = ZoneInfo(zone)
     amounts = sorted(row.base_minor for row in past)
@@ -95,6 +90,19 @@ def say_money(amount_minor: int, currency: str) -> str:
     return f"{amount_minor / 10**digits:,.{digits}f} {currency}"
 
 
+_t = transactions.c
+_THIS = sa.select(_t.account, _t.at, _t.base_minor, _t.body).where(_t.number == sa.bindparam("number"))
+_PAST = (
+    sa.select(_t.at, _t.base_minor, _t.body)
+    .where(
+        _t.account == sa.bindparam("account"),
+        _t.at > sa.bindparam("since"),
+        _t.at <= sa.bindparam("upto"),
+        _t.number < sa.bindparam("number"),
+    )
+    .order_by(_t.at.desc())
+    .limit(MOST)
+)
 _read = msgspec.json.Decoder(Transaction).decode
 _COMPARED: tuple[tuple[str, Callable[[Transaction], str | None]], ...] = (
     ("Country", lambda t: t.country),

@@ -24,9 +24,24 @@ from tocsin.ledger.tables import alerts, decisions
 from tocsin.schema import Reason
 
 log = logging.getLogger("tocsin.live")
-AT_ONCE = 16
-MOST_PATIENT_S = 0.5
+AT_ONCE = 4
+"""A handful: what is explained in one go takes the interpreter from payments for a few milliseconds."""
+MOST_PATIENT_S = 0.2
 ModelOf = Callable[[str], Artifact]
+
+
+_WAITING = (
+    sa.select(alerts.c.id, alerts.c.number, alerts.c.inputs, decisions.c.model)
+    .join(decisions, decisions.c.number == alerts.c.number)
+    .where(alerts.c.reasons.is_(None))
+    .order_by(alerts.c.id)
+    .limit(sa.bindparam("most"))
+)
+_KEEP = (
+    alerts.update()
+    .where(alerts.c.id == sa.bindparam("alert"), alerts.c.reasons.is_(None))
+    .values(why=sa.bindparam("why"), reasons=sa.bindparam("reasons"), normal=sa.bindparam("normal"))
+)
 
 
 class Explained(NamedTuple):
@@ -45,15 +60,8 @@ def explain(ledger: Ledger, model_of: ModelOf, *, at_once: int = AT_ONCE) -> lis
     ----------
     model_of : version -> the model of that version.
     """
-    waiting = (
-        sa.select(alerts.c.id, alerts.c.number, alerts.c.inputs, decisions.c.model)
-        .join(decisions, decisions.c.number == alerts.c.number)
-        .where(alerts.c.reasons.is_(None))
-        .order_by(alerts.c.id)
-        .limit(at_once)
-    )
     with ledger.read() as connection:
-        rows = connection.execute(waiting).all()
+        rows = connection.execute(_WAITING, {"most": at_once}).all()
         out: list[Explained] = []
         for version in dict.fromkeys(row.model for row in rows):
             mine = [row for row in rows if row.model == version]
@@ -67,12 +75,8 @@ def explain(ledger: Ledger, model_of: ModelOf, *, at_once: int = AT_ONCE) -> lis
 def keep(ledger: Ledger, explained: list[Explained]) -> None:
     """Write them into their alerts, unless somebody has already."""
     with ledger.write() as connection:
-        for one in explained:
-            connection.execute(
-                alerts.update()
-                .where(alerts.c.id == one.id, alerts.c.reasons.is_(None))
-                .values(why=one.why, reasons=one.reasons, normal=one.normal)
-            )
+        values = [{"alert": one.id, "why": one.why, "reasons": one.reasons, "normal": one.normal} for one in explained]
+        connection.execute(_KEEP, values)
 
 
 class Explainer:
