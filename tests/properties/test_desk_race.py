@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Event
 from typing import Any
 
 import pytest
@@ -68,9 +68,13 @@ class Watching(Scene):
 def test_no_interleaving_breaks_the_freeze_or_lets_a_payment_through(url: str) -> None:
     everybody = [(ANA, 1), (BEN, 2), (SUE, 3), (SAM, 4)]
     with ThreadPoolExecutor(6) as pool:
+        people_done = Event()
+        scorers = [pool.submit(_score, url, seed, people_done) for seed in (1, 2)]
         people = [pool.submit(_work, url, actor, seed) for actor, seed in everybody]
-        scorers = [pool.submit(_score, url, seed) for seed in (1, 2)]
-        done = sum(one.result() for one in people)
+        try:
+            done = sum(one.result() for one in people)
+        finally:
+            people_done.set()
         seen = [line for one in scorers for line in one.result()]
     ledger = Ledger(url)
     with ledger.read() as connection:
@@ -81,7 +85,7 @@ def test_no_interleaving_breaks_the_freeze_or_lets_a_payment_through(url: str) -
         still = set(active.scalars())
     ledger.close()
     assert whole.broken_at is None
-    assert done > 60
+    assert done > 40
     assert labels > 0
     states = {name: _replay([one for one in events if one.account == name]) for name in ACCOUNTS}
     for name, action, last in seen:
@@ -92,9 +96,11 @@ def test_no_interleaving_breaks_the_freeze_or_lets_a_payment_through(url: str) -
 
 
 def _work(url: str, actor: Actor, seed: int) -> int:
-    """Forty things an analyst might do; how many of them were legal."""
+    """At least forty things an analyst might do, until payments met the account both ways; how many were legal."""
     dice, ledger, done = random.Random(seed), Ledger(url), 0
-    for _ in range(40):
+    for place in range(400):
+        if place >= 40 and _both_ways(ledger):
+            break
         try:
             _something(ledger, actor, dice)
             done += 1
@@ -102,6 +108,12 @@ def _work(url: str, actor: Actor, seed: int) -> int:
             pass
     ledger.close()
     return done
+
+
+def _both_ways(ledger: Ledger) -> bool:
+    with ledger.read() as connection:
+        found = set(connection.execute(sa.select(tables.decisions.c.action)).scalars())
+    return found == {Action.DECLINE.value, Action.REVIEW.value}
 
 
 def _something(ledger: Ledger, actor: Actor, dice: random.Random) -> None:
@@ -128,10 +140,10 @@ def _something(ledger: Ledger, actor: Actor, dice: random.Random) -> None:
         actions.reopen(ledger, actor, at=at, investigation=dice.choice(found).id, reason="more")
 
 
-def _score(url: str, seed: int) -> list[tuple[str, Action, int]]:
+def _score(url: str, seed: int, people_done: Event) -> list[tuple[str, Action, int]]:
     dice, ledger = random.Random(seed), Ledger(url)
     scene = Watching(ledger, at=now(), count=seed * 10_000)
-    for _ in range(80):
+    while not people_done.is_set() or len(scene.seen) < 20:
         scene.pay(dice.choice(ACCOUNTS), payee="shop")
     ledger.close()
     return scene.seen

