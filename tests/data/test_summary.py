@@ -39,6 +39,7 @@ def test_every_number_is_the_file_s(tmp_path: Path) -> None:
     assert got.labels.rate == 2 / 5
     assert got.labels.weighted
     assert got.labels.delay_median == timedelta(days=2)
+    assert got.labels.delay_most == timedelta(days=1 + 0.95 * 2)  # of two, known after one day and after three
     assert (got.amount_median, got.amount_largest, got.amount_sum, got.zero_amounts) == (20.0, 40, 80, 1)
     assert got.currency == "JPY"
     assert [(p.column, p.count, p.rows) for p in got.problems] == [("amount", 1, (6,))]
