@@ -55,11 +55,13 @@ def rows_of(program: int, which: int) -> int:
 
 @compiled
 def table_state(state: int, table: int) -> int:
+    """The address of a table's state."""
     return state + 8 * (N_CELLS + table * S_CELLS)
 
 
 @compiled
 def ring_state(program: int, state: int, group: int) -> int:
+    """The address of the state of a group's ring."""
     return state + 8 * (N_CELLS + rows_of(program, TABLES) * S_CELLS + group * Q_CELLS)
 
 
