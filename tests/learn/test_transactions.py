@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
@@ -20,7 +21,9 @@ from tocsin.features import Kernel, compile_plan
 from tocsin.learn.boosting import BoostingSettings
 from tocsin.learn.contract import UNKNOWN, Examples
 from tocsin.learn.transactions import Recipe, features, learn, windows_of
+from tocsin.ledger import Ledger, tables
 from tocsin.measure.budget import DAY, Cost, FalsePositives, PerDay
+from tocsin.schema import Action, Decision, Reason, Score, StageShare
 
 SMALL = BoostingSettings(trees=50, leaves=8, least_rows=20)
 
@@ -161,6 +164,78 @@ def test_the_command_explains_a_payment_of_a_file(model: tuple[Path, str], world
     assert total == float(logit) == artifact.score(past[0].matrix[place : place + 1]).logit[0]
     when = datetime.fromtimestamp(table.at[place] / 1e6, UTC)
     assert f"{when:%Y-%m-%d %H:%M}" in said
+
+
+def test_the_command_explains_an_answer_of_the_ledger(model: tuple[Path, str], tmp_path: Path) -> None:
+    artifact = load(model[0])
+    stages = [StageShare(stage=name, delta=0.5 * i - 0.5) for i, name in enumerate(artifact.stage_names)]
+    stages[-1] = StageShare(stage=artifact.stage_names[-1], delta=None)
+    score = Score(value=0.2, logit=-1.4, base=-4.0, stages=tuple(stages))
+    reason = Reason(text="Device never used", feature="x", stage=artifact.stage_names[1], value=1.0, delta=2.0)
+    ledger = Ledger(tmp_path / "l.sqlite")
+    ledger.create()
+    with ledger.write() as connection:
+        connection.execute(tables.accounts.insert().values(account="A-1", first_seen_at=0))
+        for number, ring in ((1, True), (2, False)):
+            decision = Decision(
+                transaction_id=f"p{number}",
+                number=number,
+                action=Action.REVIEW if ring else Action.APPROVE,
+                code="x",
+                score=score,
+                reasons=(),
+                model="world-abc",
+                decided_at=datetime(2026, 3, 1, tzinfo=UTC),
+            )
+            money = {"amount_minor": 248000, "currency": "EUR", "base_minor": 248000}
+            connection.execute(
+                tables.transactions.insert().values(
+                    number=number,
+                    id=f"p{number}",
+                    content=b"0" * 16,
+                    at=0,
+                    received_at=0,
+                    account="A-1",
+                    body=b"",
+                    **money,
+                )
+            )
+            connection.execute(
+                tables.decisions.insert().values(
+                    number=number,
+                    action=decision.action,
+                    code="x",
+                    cause="score",
+                    score=0.2,
+                    body=msgspec.json.encode(decision),
+                    model="world-abc",
+                    decided_at=0,
+                )
+            )
+        connection.execute(
+            tables.alerts.insert().values(
+                number=1,
+                account="A-1",
+                at=0,
+                created_at=0,
+                due_at=0,
+                action="review",
+                score=0.2,
+                stake_minor=0,
+                why="A device never used",
+                reasons=msgspec.json.encode((reason,)),
+                status="new",
+            )
+        )
+    ledger.close()
+    said = " ".join(run("explain", str(model[0]), "p1", "--ledger", ledger.url, "--data", str(tmp_path)).output.split())
+    assert "p1 · € 2,480 · 1970-01-01 00:00 UTC · world-abc A device never used." in said
+    assert "not asked" in said
+    assert "Device never used" in said
+    assert "× 7.4" in said
+    assert "It was answered review." in said
+    said = " ".join(run("explain", str(model[0]), "p2", "--ledger", ledger.url, "--data", str(tmp_path)).output.split())
+    assert "answered approve. Reasons are kept for alerts" in said
 
 
 def test_an_unknown_payment_and_a_taken_place_are_refused(model: tuple[Path, str], world: Path, tmp_path: Path) -> None:
