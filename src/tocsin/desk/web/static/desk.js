@@ -10,7 +10,8 @@
   const chosen = () => find('tr.row[aria-selected="true"]');
   const opened = () => find("details.act[open]");
   // the bar still acts on the row chosen before; what belongs to the chosen one is on its way
-  const waiting = () => chosen() !== null && find("#actions")?.dataset.alert !== chosen().dataset.alert;
+  let swapping = false; // it is here, but its forms are not ready yet
+  const waiting = () => swapping || (chosen() !== null && find("#actions")?.dataset.alert !== chosen().dataset.alert);
   const typing = (at) => at.matches?.("textarea, select, input:not([type=radio]):not([type=checkbox])");
 
   function choose(row) {
@@ -139,7 +140,7 @@
   document.addEventListener("change", (event) => {
     if (event.target.matches("[data-pick]")) picked();
     // what an action will do depends on what is chosen in it: show the sentence that belongs to the choice
-    const form = event.target.closest("form");
+    const form = event.target.name === "direction" && event.target.form;
     for (const line of form ? all("[data-when]", form) : []) line.hidden = line.dataset.when !== event.target.value;
   });
   document.addEventListener("toggle", (event) => {
@@ -152,15 +153,17 @@
     const told = event.detail.pathInfo?.requestPath.match(/^\/queue\/(\d+)\/preview/);
     // what belongs to a row no longer chosen, or is there already, would close what has been opened meanwhile
     if (told && (told[1] !== chosen()?.dataset.alert || !waiting())) event.detail.shouldSwap = false;
+    else if (told && event.detail.shouldSwap) swapping = true;
   });
+  document.addEventListener("htmx:afterSwap", () => find(".list") && picked());
   document.addEventListener("htmx:afterSettle", (event) => {
     const where = event.detail.target ?? event.target;
     const list = find(".list");
-    if (list) picked();
     if (list && where.id !== "preview" && where.id !== "news") {
       list.scrollTop = kept;
       chosen()?.scrollIntoView({ block: "nearest" });
     }
+    if (where.id === "preview") swapping = false;
     if (where.id !== "preview" || waiting()) return;
     const keys = held;
     held = [];
@@ -184,6 +187,7 @@
     told.append(text, close);
     find("#toasts").replaceChildren(told);
     find("#actions")?.removeAttribute("aria-busy");
+    swapping = false;
     held = [];
   }
   document.addEventListener("htmx:sendError", () => tell("The desk could not be reached. Look whether it was done before trying again."));
