@@ -162,6 +162,13 @@ def test_a_small_world_is_made_in_two_seconds_of_cpu() -> None:
     assert time.process_time() - began < 2
 
 
+@pytest.mark.slow
+def test_a_million_payments_are_made_and_written_in_thirty_seconds_of_one_core(tmp_path: Path) -> None:
+    began = time.process_time()
+    write_world(make_world(WorldSettings(transactions=1_000_000)), tmp_path)
+    assert time.process_time() - began < 30
+
+
 def test_the_command_writes_the_world_and_says_that_it_is_made(tmp_path: Path) -> None:
     out = tmp_path / "here"
     done = CliRunner().invoke(command, ["--out", str(out), "--transactions", "3000", "--months", "2", "--seed", "9"])

@@ -232,7 +232,7 @@ def _bar(bars: Progress, what: str) -> Iterator[Callable[[str, float], None]]:
     task = bars.add_task(what, total=1.0)
 
     def told(words: str, share: float) -> None:
-        bars.update(task, description=words or what, completed=min(share, 1.0))
+        bars.update(task, description=words or what, completed=min(share, 0.999))  # full only when it is done
 
     yield told
     bars.update(task, description=what, completed=1.0)

@@ -16,12 +16,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tocsin.data.world import WorldSettings, make_world
-from tocsin.ledger import microseconds
+from tocsin.ledger import microseconds, moment
 from tocsin.schema import AccountEvent, Finding, Kind, Label, Transaction
 
 _TIME = pa.timestamp("us", tz="UTC")
 _PAYMENT_WORDS = tuple(f for f in Transaction.__struct_fields__ if f not in ("extra", "credit_score", "social_event"))
 _EVENT_WORDS = AccountEvent.__struct_fields__
+_AT_ONCE = 20_000
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -93,16 +94,28 @@ def make_days(
 
 def read_events(table: pa.Table) -> Iterator[Transaction | AccountEvent]:
     """Rows of a made world as what a payment system would send, in their order."""
-    columns = {name: table[name].to_pylist() for name in {*_PAYMENT_WORDS, *_EVENT_WORDS}}
-    kinds = columns["kind"]
-    payments = [columns[name] for name in _PAYMENT_WORDS]
-    events = [columns[name] for name in _EVENT_WORDS if name != "kind"]
     words = [name for name in _EVENT_WORDS if name != "kind"]
-    for row, kind in enumerate(kinds):
-        if kind == Kind.PAYMENT:
-            yield Transaction(**dict(zip(_PAYMENT_WORDS, [c[row] for c in payments], strict=True)))
-        else:
-            yield AccountEvent(kind=Kind(kind), **dict(zip(words, [c[row] for c in events], strict=True)))
+    for first in range(0, table.num_rows, _AT_ONCE):
+        piece = table.slice(first, _AT_ONCE)
+        columns = {name: _values(piece[name]) for name in {*_PAYMENT_WORDS, *_EVENT_WORDS}}
+        payments = zip(*(columns[name] for name in _PAYMENT_WORDS), strict=True)
+        events = zip(*(columns[name] for name in words), strict=True)
+        for kind, payment, event in zip(columns["kind"], payments, events, strict=True):
+            if kind == Kind.PAYMENT:
+                yield Transaction(**dict(zip(_PAYMENT_WORDS, payment, strict=True)))
+            else:
+                yield AccountEvent(kind=Kind(kind), **dict(zip(words, event, strict=True)))
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    """The column's values, ``None`` where there is none; names and times not one by one, which takes ten times as long."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(pa.string())
+    if pa.types.is_string(column.type):
+        return list(column.to_numpy())
+    if pa.types.is_timestamp(column.type):
+        return [moment(at) for at in column.cast(pa.int64()).to_numpy().tolist()]
+    return list(column.to_pylist())
 
 
 def body_of(value: Any) -> bytes:
