@@ -70,7 +70,7 @@ def test_any_alert_can_be_chosen_by_its_address(ana: Person, rung: list[int]) ->
 def test_the_preview_carries_the_bar_that_acts_on_it(ana: Person, rung: list[int]) -> None:
     piece = ana.see(f"/queue/{rung[1]}/preview?then={rung[2]}")
     assert "<html" not in piece
-    assert 'hx-swap-oob="true"' in piece
+    assert f'data-alert="{rung[1]}" hx-swap-oob="true" data-beside' in piece
     assert f'name="alerts" value="{rung[1]}"' in piece
     assert f"at={rung[1]}&amp;then={rung[2]}" in piece
     ana.see("/queue/999/preview", 404)

@@ -24,7 +24,7 @@
     clearTimeout(timer);
     find("#actions")?.toggleAttribute("aria-busy", waiting());
     if (!waiting()) return;
-    timer = setTimeout(() => htmx.ajax("GET", row.dataset.preview, { target: "#preview", swap: "outerHTML" }), 50);
+    timer = setTimeout(() => htmx.ajax("GET", row.dataset.preview, { target: "#beside", swap: "innerHTML" }), 50);
   }
 
   function move(by) {
@@ -155,16 +155,21 @@
     if (told && (told[1] !== chosen()?.dataset.alert || !waiting())) event.detail.shouldSwap = false;
     else if (told && event.detail.shouldSwap) swapping = true;
   });
+  // the same for its bar, which comes out of band: an answer that is late must not change what the keys act on
+  document.addEventListener("htmx:oobBeforeSwap", (event) => {
+    const bar = find("#actions[data-beside]", event.detail.fragment);
+    if (bar && bar.dataset.alert !== chosen()?.dataset.alert) event.detail.shouldSwap = false;
+  });
   document.addEventListener("htmx:afterSwap", () => find(".list") && picked());
   document.addEventListener("htmx:afterSettle", (event) => {
     const where = event.detail.target ?? event.target;
     const list = find(".list");
-    if (list && where.id !== "preview" && where.id !== "news") {
+    if (list && where.id !== "beside" && where.id !== "news") {
       list.scrollTop = kept;
       chosen()?.scrollIntoView({ block: "nearest" });
     }
-    if (where.id === "preview") swapping = false;
-    if (where.id !== "preview" || waiting()) return;
+    if (where.id === "beside") swapping = false;
+    if (where.id !== "beside" || waiting()) return;
     const keys = held;
     held = [];
     for (const key of keys) {
