@@ -16,7 +16,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import uvicorn
-from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 from starlette.applications import Starlette
 
@@ -69,7 +68,7 @@ def make_day(ledger: Ledger) -> str:
 
 
 def take(browser: Browser, address: str, session: str, folder: Path) -> None:
-    """Every picture, small enough to be carried along."""
+    """Every picture; flat colours make small files."""
     account = f"/accounts/{made_day.account_of(0)}"
     wanted = (
         ("desk", "/queue", 1280, 800, "light", ()),
@@ -90,12 +89,6 @@ def take(browser: Browser, address: str, session: str, folder: Path) -> None:
         page.wait_for_timeout(300)
         page.screenshot(path=folder / f"{name}.png")
         context.close()
-        few = (
-            Image.open(folder / f"{name}.png")
-            .convert("RGB")
-            .quantize(224, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
-        )
-        few.save(folder / f"{name}.png", optimize=True)
         print(f"{name}.png {(folder / f'{name}.png').stat().st_size // 1024} KiB")  # noqa: T201
 
 
