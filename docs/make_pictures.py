@@ -1,4 +1,4 @@
-"""Take the pictures of the guide: the real desk on a made day, in real Chromium. Run it with `make pictures`.
+"""Take the pictures of the guide: the real desk on a made day, in real Chromium. Run it with `make docs`.
 
     python docs/make_pictures.py [FOLDER]
 
