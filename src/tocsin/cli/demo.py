@@ -94,7 +94,7 @@ def command(
         try:
             _tell(way, Path(folder))
         except KeyboardInterrupt:
-            click.echo("\nThe demo has ended" + (f"; everything is kept in {data}." if data else "."), err=True)
+            click.echo("\nThe demo has ended" + (f"; to go on: tocsin serve --data {data}" if data else "."), err=True)
 
 
 def _tell(way: _Way, folder: Path) -> None:
