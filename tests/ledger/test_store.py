@@ -94,3 +94,13 @@ def test_a_bare_path_is_sqlite(tmp_path: Path) -> None:
     assert ledger.url == f"sqlite:///{tmp_path / 'a.sqlite'}"
     assert ledger.is_sqlite
     ledger.close()
+
+
+def test_what_the_database_refuses_is_told_without_its_values(both: Ledger) -> None:
+    ann = accounts.insert().values(account="ann", first_seen_at=424_242)
+    with both.write() as connection:
+        connection.execute(ann)
+    with both.engine.connect() as connection, pytest.raises(sa.exc.IntegrityError) as refused:
+        connection.execute(ann)
+    assert "accounts" in str(refused.value)
+    assert "424242" not in str(refused.value)

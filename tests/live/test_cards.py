@@ -7,7 +7,20 @@ from tocsin.live.cards import Cards, redact
 CARDS = Cards(b"k" * 32)
 
 
-@pytest.mark.parametrize("written", ["4111111111111111", "4111 1111 1111 1111", "4111-1111-1111-1111"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        "4111111111111111",
+        "4111 1111 1111 1111",
+        "4111-1111-1111-1111",
+        " 4111111111111111",
+        "4111111111111111\n",
+        "4111  1111\t1111\u00a01111",
+        "4111.1111.1111.1111",
+        "４１１１１１１１１１１１１１１１",
+        "٤١١١١١١١١١١١١١١١",
+    ],
+)
 def test_one_number_is_one_token_however_it_is_written(written: str) -> None:
     token = CARDS.token(written)
     assert token == CARDS.token("4111111111111111")

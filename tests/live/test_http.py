@@ -6,14 +6,19 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from fractions import Fraction
 from pathlib import Path
 
 import msgspec
 import pytest
 import sqlalchemy as sa
 
+from tocsin.errors import BadInput
 from tocsin.ledger import keys
 from tocsin.ledger.tables import account_events, accounts, alerts, decisions, labels, transactions
+from tocsin.live import Cards
+from tocsin.live.door import Door
+from tocsin.money import Rates
 
 CARD = "4111 1111 1111 1111"
 
@@ -128,6 +133,8 @@ def test_events_and_labels_take_numbers_of_the_same_sequence(live) -> None:
     early = live.client.post("/v1/labels", json=label | {"known_at": "2026-03-01T11:59:59Z"})
     assert (early.status_code, early.json()["field"]) == (422, "known_at")
     assert live.client.post("/v1/labels", json=label | {"source": "verdict"}).status_code == 422
+    for field in ("source", "transaction_id"):
+        assert live.client.post("/v1/labels", json=label | {field: "a\0b"}).json()["field"] == field
     assert (count(live.house, account_events), count(live.house, labels)) == (1, 2)
 
 
@@ -146,6 +153,8 @@ BAD = [
     ("account", "", "1 to 200"),
     ("account", "a\0b", "NUL"),
     ("payee", "x" * 201, "at most 200"),
+    ("device", "a\0b", "NUL"),
+    ("ip", "\0", "NUL"),
     ("latitude", 91, "latitude"),
     ("unknown", 1, "unknown field"),
     ("extra", {"colour": "red"}, "name"),
@@ -166,6 +175,19 @@ def test_bad_words_are_refused_clearly_counted_and_not_stored(live) -> None:
         assert problem.get("field", "").startswith(field) or says in ("unknown field", "rate"), problem
     assert count(live.house, transactions) == 0
     assert f'tocsin_refused_total{{status="422"}} {len(BAD)}.0' in live.client.get("/metrics").text
+
+
+def test_an_amount_too_large_in_the_base_currency_is_refused(house) -> None:
+    spec = house.models["m1"].spec
+    door = Door(Cards(b"k" * 32), Rates("IDR", {"EUR": Fraction(19_000)}), spec, clock=house.clock, ahead=None)
+    for amount, fits in ((10**15 // 19_000, True), (10**15 // 19_000 + 1, False), (10**15, False)):
+        body = msgspec.json.encode(house.payment("p") | {"amount_minor": amount})
+        if fits:
+            assert door.payment(body).base_minor <= 10**15
+        else:
+            with pytest.raises(BadInput, match="IDR") as refused:
+                door.payment(body)
+            assert refused.value.field == "amount_minor"
 
 
 def test_broken_bodies_are_refused(live) -> None:

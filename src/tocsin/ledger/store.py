@@ -61,7 +61,8 @@ class Ledger:
         arguments: dict[str, Any] = {}
         if self.is_sqlite:
             arguments = {"connect_args": {"timeout": 30, "check_same_thread": False}, "poolclass": QueuePool}
-        self.engine = sa.create_engine(self.url, **arguments)
+        # What the database refuses goes to the log without the values: a name, a note, a hash.
+        self.engine = sa.create_engine(self.url, hide_parameters=True, **arguments)
         if self.is_sqlite:
             self._prepare_sqlite()
 

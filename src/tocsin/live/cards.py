@@ -5,9 +5,11 @@ from __future__ import annotations
 import hmac
 import re
 from hashlib import sha256
+from unicodedata import decimal, normalize
 
 PREFIX = "card_"
 _LIKE_A_CARD = re.compile(r"(?:[0-9][ -]?){11,18}[0-9]")
+_SEPARATORS = re.compile(r"[\W_]+")
 
 
 class Cards:
@@ -24,14 +26,15 @@ class Cards:
         self._key = key
 
     def token(self, card: str) -> str:
-        """The token of whatever looks like a card number (12 to 19 digits, spaces and dashes between them or not).
+        """The token of whatever looks like a card number: 12 to 19 digits, and around them no letter.
 
         Numbers that fail Luhn's check are tokens too, because a mistyped card number is one digit away from a real
         one. Anything else, such as a token of the caller's own, stays as it is.
         """
-        if not _LIKE_A_CARD.fullmatch(card):
+        digits = _SEPARATORS.sub("", normalize("NFKC", card))
+        if not (digits.isdecimal() and 12 <= len(digits) <= 19):
             return card
-        digits = card.replace(" ", "").replace("-", "")
+        digits = "".join(str(decimal(one)) for one in digits)  # a number in other digits is the same number
         return PREFIX + hmac.digest(self._key, digits.encode(), sha256)[:16].hex()
 
 

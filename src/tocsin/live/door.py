@@ -15,7 +15,15 @@ from tocsin.ledger.store import Clock
 from tocsin.live.cards import Cards, redact
 from tocsin.measure import Ruling
 from tocsin.money import Rates
-from tocsin.schema import AccountEvent, Label, Transaction, check_event, check_transaction, utc
+from tocsin.schema import (
+    LARGEST_AMOUNT_MINOR,
+    AccountEvent,
+    Label,
+    Transaction,
+    check_event,
+    check_transaction,
+    utc,
+)
 from tocsin.spec import Spec
 
 LONGEST_TEXT = 200
@@ -90,7 +98,13 @@ class Door:
         if tx.extra:
             self._check_extra(tx)
         at = self._time(microseconds(tx.at), "at")
-        return Arrival(tx, tx.id, at, _encode(tx), self.rates.to_base(tx.amount_minor, tx.currency))
+        base_minor = self.rates.to_base(tx.amount_minor, tx.currency)
+        if base_minor > LARGEST_AMOUNT_MINOR:
+            raise BadInput(
+                f"an amount must be at most {LARGEST_AMOUNT_MINOR} minor units of {self.rates.base}; got more.",
+                field="amount_minor",
+            )
+        return Arrival(tx, tx.id, at, _encode(tx), base_minor)
 
     def event(self, raw: bytes) -> Arrival:
         """One account event from JSON."""
@@ -103,6 +117,9 @@ class Door:
         label = _read(_read_label, raw)
         if not 0 < len(label.source) <= 40:
             raise BadInput(f"a source must have 1 to 40 characters; got {len(label.source)}.", field="source")
+        for name, text in (("source", label.source), ("transaction_id", label.transaction_id)):
+            if "\0" in text:
+                raise BadInput("a text must not hold the character NUL.", field=name)
         if label.source == "verdict":
             raise BadInput(
                 "a verdict comes from the desk, where somebody signs for it; got one over the wire.",
@@ -153,7 +170,7 @@ def _check_texts(value: Transaction | AccountEvent, names: tuple[str, ...]) -> N
         text = getattr(value, name)
         if text is not None and len(text) > LONGEST_TEXT:
             raise BadInput(f"a text must have at most {LONGEST_TEXT} characters; got {len(text)}.", field=name)
-    for name in ("id", "account", "payee"):
+    for name in ("id", "account", *names):  # PostgreSQL keeps none, and the links are read out of these later
         text = getattr(value, name)
         if text is not None and "\0" in text:
             raise BadInput("a text must not hold the character NUL.", field=name)

@@ -44,11 +44,13 @@ def take_over(ledger: Ledger, model: Path, plan: Plan, folder: Path) -> None:
     if ends + 1 != begins and not (fresh and begins == 1):
         log.info("the memory in %s ends at %d, this ledger begins at %d; it is left aside", model, ends, begins)
         return
-    _copy(brought, kept)
-    if ends + 1 != begins:
+    if ends + 1 != begins:  # first of all: killed after it, the next start finds the ledger beginning where it should
         with ledger.write() as connection:
             mine = sequence.c.name == "events", sequence.c.next == begins
-            connection.execute(sequence.update().where(*mine).values(next=ends + 1))
+            if connection.execute(sequence.update().where(*mine).values(next=ends + 1)).rowcount != 1:
+                log.info("the ledger has begun meanwhile; the memory in %s is left aside", model)
+                return
+    _copy(brought, kept)
     log.info("starting warm: the memory in %s, %d events, goes on in this ledger", model, ends)
 
 
