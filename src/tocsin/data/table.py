@@ -75,10 +75,13 @@ class Table:
     def stream(self) -> Batch:
         """The events with the frauds that became known merged in when they did, numbered anew: what live would have seen.
 
-        A label known at the very time of an event comes after it. Payments stand in the same order as in ``batch``.
+        A label known at the very time of an event comes after it. One that becomes known after the last event is left
+        out: it tells no event of the file anything, and a memory that serves from there on must not know it early.
+        Payments stand in the same order as in ``batch``.
         """
         batch = self.batch
-        told = np.flatnonzero((self.label == 1) & (self.known_at != NEVER))
+        ends = batch.at[-1] if len(batch) else NEVER
+        told = np.flatnonzero((self.label == 1) & (self.known_at != NEVER) & (self.known_at <= ends))
         n, m = len(batch), len(told)
         at = np.concatenate([batch.at, self.known_at[told]])
         late = np.concatenate([np.zeros(n, np.int8), np.ones(m, np.int8)])
