@@ -73,7 +73,7 @@ def main() -> None:
         folder = Path(os.environ.get("TOCSIN_BENCH_FOLDER", name))
         if not (folder / "model").is_dir():
             learn_model(folder, 20_000 if QUICK else 100_000)
-        bodies = payments(folder / "world" / "world.parquet", 6 * DECISIONS + 40_000)
+        bodies = payments(folder / "world" / "world.parquet", 6 * DECISIONS + 1_000 * SECONDS + 1_000)
         data = Path(name) / "data"
         key = fresh_key(data)
         port = free_port()
@@ -110,12 +110,16 @@ def measure(server: Server, bodies: list[bytes]) -> dict[str, object]:
     half = drive(
         server, requests_of(take(int(min(rate * SECONDS, 3 * DECISIONS))), server.key), connections=64, rate=rate
     )
+    fixed = drive(server, requests_of(take(1_000 * SECONDS // 2), server.key), connections=64, rate=1_000)
     return {
         "decisions_per_s_single": DECISIONS / single.seconds,
         "decisions_per_s_lists_of_100": 2 * DECISIONS / lists.seconds,
         "p50_ms": half.quantile(0.5),
         "p99_ms": half.quantile(0.99),
         "p999_ms": half.quantile(0.999),
+        "p50_ms_at_1000_per_s": fixed.quantile(0.5),
+        "p99_ms_at_1000_per_s": fixed.quantile(0.99),
+        "p999_ms_at_1000_per_s": fixed.quantile(0.999),
         "half_load_decisions_per_s": len(half.latencies) / half.seconds,
         "generator_share_of_a_core_single": single.generator_cpu,
         "generator_share_of_a_core_lists": lists.generator_cpu,
@@ -210,6 +214,9 @@ def show(result: dict[str, object]) -> None:
     print(f"{'at half the single load':46}{half:>12}")
     for name in ("p50_ms", "p99_ms", "p999_ms"):
         print(f"  {name:44}{result[name]:>12,.2f}")
+    print(f"{'at 1,000 a second':46}")
+    for name in ("p50_ms", "p99_ms", "p999_ms"):
+        print(f"  {name:44}{result[name + '_at_1000_per_s']:>12,.2f}")
     print(f"{'load generator, share of a core (single)':46}{result['generator_share_of_a_core_single']:>12.0%}")
     print(f"\n{'processor time, microseconds a decision':46}{'single':>12}{'lists':>12}")
     single, lists = result["steps_single"], result["steps_lists_of_100"]
