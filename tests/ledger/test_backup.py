@@ -4,6 +4,7 @@ import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
@@ -81,6 +82,45 @@ def test_nothing_is_ever_overwritten(ledger: Ledger, folder: Path, tmp_path: Pat
         backup.restore(tmp_path / "b", folder)
     with pytest.raises(NotFound):
         backup.restore(tmp_path / "none", tmp_path / "r")
+
+
+@pytest.mark.parametrize("left", ["ledger.sqlite-wal", "memory/old.kernel", "secrets.toml"])
+def test_nothing_of_another_ledger_is_taken_for_the_backups(
+    ledger: Ledger, folder: Path, tmp_path: Path, left: str
+) -> None:
+    backup.make(ledger, folder, tmp_path / "b", at=NOON)
+    (tmp_path / "r" / left).parent.mkdir(parents=True)
+    (tmp_path / "r" / left).write_bytes(b"of another ledger")
+    with pytest.raises(Conflict, match=left.partition("/")[0]):
+        backup.restore(tmp_path / "b", tmp_path / "r")
+    assert not (tmp_path / "r" / backup.LEDGER).exists()
+
+
+def test_a_restore_cut_short_is_no_ledger_with_a_new_card_key(
+    ledger: Ledger, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backup.make(ledger, folder, tmp_path / "b", at=NOON)
+    copied: list[str] = []
+
+    def copy(source: Path, to: Path) -> None:
+        copied.append(to.name)
+        to.touch()
+
+    monkeypatch.setattr(backup, "_copy", copy)
+    backup.restore(tmp_path / "b", tmp_path / "r")
+    assert copied[-1] == backup.LEDGER
+    assert backup.SECRETS in copied
+
+
+def test_a_manifest_names_nothing_outside_the_backup(ledger: Ledger, folder: Path, tmp_path: Path) -> None:
+    backup.make(ledger, folder, tmp_path / "b", at=NOON)
+    (tmp_path / "outside").write_bytes(b"x")
+    manifest = tmp_path / "b" / backup.MANIFEST
+    found = msgspec.json.decode(manifest.read_bytes())
+    found["files"]["../outside"] = backup.fingerprint_of(tmp_path / "outside")
+    manifest.write_bytes(msgspec.json.encode(found))
+    with pytest.raises(Damaged, match="outside"):
+        backup.restore(tmp_path / "b", tmp_path / "r")
 
 
 def test_a_postgres_ledger_is_sent_to_its_own_tool(folder: Path, tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def restore(source: Path, folder: Path) -> Manifest:
 
     Raises
     ------
-    NotFound : there is no backup. Damaged : a file is not what was copied. Conflict : the folder has a ledger.
+    NotFound : there is no backup. Damaged : a file is not what was copied. Conflict : the folder has a ledger, or what another left behind.
     """
     if not (source / MANIFEST).is_file():
         raise NotFound(
@@ -83,14 +83,20 @@ def restore(source: Path, folder: Path) -> Manifest:
     manifest = msgspec.json.decode((source / MANIFEST).read_bytes(), type=Manifest)
     for name, fingerprint in manifest.files.items():
         path = source / name
-        if not path.is_file() or fingerprint_of(path) != fingerprint:
+        if (
+            not path.resolve().is_relative_to(source.resolve())
+            or not path.is_file()
+            or fingerprint_of(path) != fingerprint
+        ):
             raise Damaged(f"{name} is not the file that was copied into {source}.", hint="Use another backup.")
-    if (folder / LEDGER).exists():
+    # What another ledger left behind would be taken for this one's: SQLite reads its log into the copy.
+    left = [one for one in (LEDGER, f"{LEDGER}-wal", SECRETS, MEMORY) if (folder / one).exists()]
+    if left:
         raise Conflict(
-            f"a backup is restored into an empty folder; {folder} has a ledger.",
+            f"a backup is restored into an empty folder; {folder} has {left[0]}.",
             hint="Stop the service and move that folder away first.",
         )
-    for name in manifest.files:
+    for name in sorted(manifest.files, key=LEDGER.__eq__):  # the ledger last: without it nothing was restored
         (folder / name).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         _copy(source / name, folder / name)
     return manifest
