@@ -69,7 +69,7 @@ def command(
         table = read(data, spec)
         kind = None if truth is None else read_truth(truth, table.ids)
         plan = compile_plan(spec)
-        kernel = Kernel(plan, ceiling_bytes=spec.memory_ceiling_mb * 2**20, idle_expiry=spec.idle_expiry)
+        kernel = Kernel(plan)
         examples = examples_of(table, walk(table, kernel, told))
         replayed = backtest(
             examples, entity_of(table), spec, plan, recipe, every=parse_span(every), kind=kind, told=told

@@ -135,11 +135,11 @@ def _begin(artifact: Artifact, since: str | None) -> int:
 
 def _memory(artifact: Artifact, folder: Path, table: Table) -> tuple[Kernel, bool]:
     """A fresh memory, or the one beside the model where the data begins after what it remembers."""
-    spec, path = artifact.spec, folder / MEMORY
+    path = folder / MEMORY
     last = datetime.fromisoformat(artifact.card.learned.last).timestamp() * 1e6
     if path.is_file() and len(table.batch) and int(table.batch.at[0]) > last:
         return Kernel.load(path, artifact.plan), True
-    return Kernel(artifact.plan, ceiling_bytes=spec.memory_ceiling_mb * 2**20, idle_expiry=spec.idle_expiry), False
+    return Kernel(artifact.plan), False
 
 
 def _moved(artifact: Artifact, examples: Examples, unseen: NDArray[np.bool_], told: Told) -> Drift | None:

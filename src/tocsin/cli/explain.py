@@ -108,8 +108,7 @@ def _memory(artifact: Artifact, folder: Path, table: Table) -> Kernel:
     last = datetime.fromisoformat(artifact.card.learned.last).timestamp() * 1e6
     if (folder / MEMORY).is_file() and int(table.batch.at[0]) > last:
         return Kernel.load(folder / MEMORY, artifact.plan)
-    spec = artifact.spec
-    return Kernel(artifact.plan, ceiling_bytes=spec.memory_ceiling_mb * 2**20, idle_expiry=spec.idle_expiry)
+    return Kernel(artifact.plan)
 
 
 def _head(artifact: Artifact, table: Table, place: int, payment: str) -> str:

@@ -102,8 +102,7 @@ class Learned:
 
 def features(table: Table, plan: Plan, told: Told = _silent, *, chunk: int = 65_536) -> tuple[Examples, Kernel]:
     """Every payment's features as live would have seen them, and the memory after the last event."""
-    spec = table.spec
-    kernel = Kernel(plan, ceiling_bytes=spec.memory_ceiling_mb * 2**20, idle_expiry=spec.idle_expiry)
+    kernel = Kernel(plan)
     stream = table.stream()
     matrix = np.empty((len(table), len(plan.names)))
     filled = 0
@@ -112,7 +111,7 @@ def features(table: Table, plan: Plan, told: Told = _silent, *, chunk: int = 65_
         matrix[filled : filled + len(rows)] = rows
         filled += len(rows)
         told("reading the past event by event", min(1.0, (first + chunk) / len(stream)))
-    amount = table.amount / spec.minor_units
+    amount = table.amount / table.spec.minor_units
     examples = Examples.of(
         matrix, table.label, at=table.at, known_at=table.known_at, weight=table.weight, amount=amount
     )
