@@ -322,8 +322,8 @@ def test_sums_of_large_amounts_are_exact(plan: Plan) -> None:
 def test_where_no_folder_can_be_written_to_the_step_is_compiled_anew() -> None:
     program = (
         "from tocsin.features import Kernel, compile_plan; from tocsin.spec import load;"
-        "from tocsin.features.entry import step; k = Kernel(compile_plan(load('handbook')));"
-        "print(type(step._cache).__name__, k.entities)"
+        "from tocsin.features.entry import entries; k = Kernel(compile_plan(load('handbook')));"
+        "print(type(entries()[0]._cache).__name__, k.entities)"
     )
     nowhere = {**os.environ, "NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator"}
     nowhere.pop("NUMBA_CACHE_DIR", None)

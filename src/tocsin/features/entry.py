@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from numba import float64, int64, njit
@@ -67,4 +68,7 @@ def _entries(sources: int) -> tuple[Callable[..., int], Callable[..., int]]:
     )
 
 
-step, refill = _entries(_sources())
+@cache
+def entries() -> tuple[Callable[..., int], Callable[..., int]]:
+    """``step`` and ``refill`` as machine code; the first call of a process loads or compiles them, no import does."""
+    return _entries(_sources())

@@ -13,7 +13,7 @@ from tocsin.batch import Batch
 from tocsin.errors import BadInput, Damaged, NotReady
 from tocsin.features import program as p
 from tocsin.features.ahead import GUESSES
-from tocsin.features.entry import step as compiled_step
+from tocsin.features.entry import entries
 from tocsin.features.layout import microseconds
 from tocsin.features.memory import Memory, Snapshot, address, read_snapshot
 from tocsin.features.plan import Plan
@@ -57,6 +57,7 @@ class Kernel:
 
     def _prepare(self) -> None:
         plan = self.plan
+        self._compiled_step, _ = entries()  # here, so that no event waits for machine code
         columns = p.V_COLUMNS + len(plan.keys) + len(plan.numbers)
         # A few cells apart from a power of two: columns of one event must not fall into the same set of the cache.
         self._events = np.zeros((columns, SLICE + 8), dtype=np.int64)
@@ -124,9 +125,9 @@ class Kernel:
         cells, width = self.plan.cells, len(self.plan.names)
         keys, numbers, clock, scratch, minor = self._fixed
         where = address(events), events.shape[1], n, keys, numbers, clock, scratch, minor, address(out), width
-        if compiled_step(address(cells), address(memory.state), *where):
+        if self._compiled_step(address(cells), address(memory.state), *where):
             self._grow(memory, n)
-            compiled_step(address(cells), address(memory.state), *where)
+            self._compiled_step(address(cells), address(memory.state), *where)
         return int(np.count_nonzero(batch.payments))
 
     def _grow(self, memory: Memory, n: int) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from tocsin.errors import Damaged
 from tocsin.features import program as p
-from tocsin.features.entry import refill
+from tocsin.features.entry import entries
 from tocsin.features.program import Ints, Program
 
 _MAGIC = b"TOCSIN-MEMORY-1\n"
@@ -81,6 +81,7 @@ class Memory:
         self.indexes[t] = np.zeros(4 * _power(len(rows), _LEAST_ROWS), dtype=np.int64)
         self.tables[t, p.S_INDEX] = address(self.indexes[t])
         self.tables[t, p.S_MASK] = len(self.indexes[t]) // 2 - 1
+        _, refill = entries()
         refill(address(self.tables[t]), self.widths[t])
 
     def _place_nodes(self, g: int, nodes: Ints) -> None:
