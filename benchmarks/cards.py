@@ -284,7 +284,18 @@ def main(parts: list[str]) -> None:
     line = {key: None if QUICK or key not in found else round(float(found[key]), 4) for key in keys}
     quick = {f"quick_{key}": round(float(value), 4) for key, value in found.items()} if QUICK else {}
     seconds = round(time.perf_counter() - begin, 1)
-    print(json.dumps({"quick": QUICK, **line, **quick, "seeds": len(SEEDS), "seconds": seconds}))
+    print(
+        json.dumps(
+            {
+                "quick": QUICK,
+                **line,
+                **quick,
+                "ulb_seeds": len(SEEDS),
+                "sparkov_seeds": len(SEEDS[:2]),
+                "seconds": seconds,
+            }
+        )
+    )
 
 
 if __name__ == "__main__":
