@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import time
 from collections.abc import Callable
-from datetime import timedelta
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pkgutil import iter_modules
 from types import ModuleType
@@ -15,11 +17,14 @@ import sqlalchemy as sa
 
 import tocsin.desk
 from scenes.desk import ADA, ANA, AUD, BEN, BOT, SAM, SUE, Scene
+from scenes.postgres import fresh_database
 from tocsin.desk import access, actions, history, people, reads, search, stops
 from tocsin.desk.access import MAY, Deed, may, require
 from tocsin.desk.model import Actor, Direction, Outcome, Role
 from tocsin.errors import BadInput, Conflict, NotAllowed, NotFound, NotSignedIn, TooMany
-from tocsin.ledger import audit, tables
+from tocsin.ledger import Ledger, audit, tables
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 EACH: dict[Role, Actor] = {
     Role.ANALYST: BEN, Role.SENIOR: SAM, Role.ADMIN: ADA, Role.AUDITOR: AUD, Role.SERVICE: BOT,
@@ -317,6 +322,25 @@ def test_a_link_runs_out_and_a_newer_one_ends_it(scene: Scene) -> None:
     assert access.invited(scene.ledger, second, made).name == "ana"
     with pytest.raises(NotSignedIn):
         access.accept_invitation(scene.ledger, second, at=made + access.INVITATION_LASTS, password=PASSWORD)
+
+
+@pytest.mark.postgres
+def test_a_link_used_twice_at_once_lets_one_in() -> None:
+    ledger = Ledger(fresh_database())
+    ledger.create()
+    token = access.first_admin(ledger, at=NOON)
+    assert token is not None
+    with ThreadPoolExecutor(1) as second:
+        with ledger.write() as connection:  # the first has marked it used, and has not committed yet
+            connection.execute(tables.invitations.update().values(used_at=0))
+            late = second.submit(access.accept_invitation, ledger, token, at=NOON, password=PASSWORD)
+            waits = sa.text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+            until = time.monotonic() + 60
+            while time.monotonic() < until and not connection.execute(waits).scalar_one():
+                time.sleep(0.02)
+        with pytest.raises(NotSignedIn, match="link"):
+            late.result()
+    ledger.close()
 
 
 @pytest.mark.parametrize("password", ["short", "x" * 201, "my name is person.one ok"])

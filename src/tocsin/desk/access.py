@@ -211,8 +211,9 @@ def accept_invitation(ledger: Ledger, token: str, *, at: datetime, password: str
         actor = _invited(connection, token, at)
         if len(actor.name) > 3 and actor.name.casefold() in password.casefold():
             raise BadInput("a password must not contain the name; this one does.", field="password")
-        used = invitations.update().where(invitations.c.token_hash == _hash(token))
-        connection.execute(used.values(used_at=microseconds(at)))
+        used = invitations.update().where(invitations.c.token_hash == _hash(token), invitations.c.used_at.is_(None))
+        if connection.execute(used.values(used_at=microseconds(at))).rowcount != 1:
+            raise _spent()  # on PostgreSQL somebody else may have used it since it was looked at
         connection.execute(people.update().where(people.c.name == actor.name).values(password_hash=hashed))
         connection.execute(sessions.delete().where(sessions.c.person == actor.name))
         begun = _begin(connection, at, actor)
@@ -246,11 +247,15 @@ def _invited(connection: sa.Connection, token: str, at: datetime) -> Actor:
     )
     row = connection.execute(query).first()
     if row is None:
-        raise NotSignedIn(
-            "a link must be new and unused; this one was used, has run out, or never was.",
-            hint="Ask an admin for another: `tocsin user link NAME`.",
-        )
+        raise _spent()
     return Actor(row.name, Role(row.role))
+
+
+def _spent() -> NotSignedIn:
+    return NotSignedIn(
+        "a link must be new and unused; this one was used, has run out, or never was.",
+        hint="Ask an admin for another: `tocsin user link NAME`.",
+    )
 
 
 def _count_attempt(connection: sa.Connection, at: datetime, name: str, address: str) -> int:

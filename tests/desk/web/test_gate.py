@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 import tocsin.desk.web
 from scenes import made_day
+from scenes.postgres import fresh_database
 from scenes.visitors import Person, browse, plain
 from tocsin.desk.model import Role
 from tocsin.desk.web import Desk, routes
@@ -108,6 +109,34 @@ def test_static_files_are_kept_as_long_as_they_stay_the_same(app: Starlette, ana
     assert "immutable" in ana.browser.get(sheet[1]).headers["cache-control"]
     assert ana.browser.get("/static/desk.css").headers["cache-control"] == "no-cache"
     assert ana.browser.get("/static/../desk.py").status_code == 404
+
+
+@pytest.mark.postgres
+def test_what_postgresql_cannot_hold_never_reaches_it(clock: Any) -> None:
+    ledger = Ledger(fresh_database())
+    ledger.create()
+    desk = Desk(ledger, clock=clock, secure_cookies=False)
+    app = Starlette(routes=routes(desk))
+    ana = Person(app, desk, "ana", Role.ADMIN)
+    for path in ("/accounts/a%00b", "/welcome/%00"):
+        assert ana.browser.get(path).status_code == 404, path
+    for path in ("/queue?show=%00&after=%00", "/accounts?q=%00", "/audit?account=%00a&by=%00", "/accounts?q=a%00b"):
+        assert ana.browser.get(path).status_code in (200, 403), path
+    for path in ("/sign-in", "/people", "/notes", "/accounts/freeze"):
+        sent = {"csrf": ana.session.csrf, "name": "a\0b", "text": "\0", "account": "\0", "reason": "\0"}
+        assert ana.browser.post(path, data=sent).status_code == 422, path
+    ledger.close()
+
+
+def test_what_was_said_fits_into_a_cookie(ledger: Ledger, clock: Any, ana: Person) -> None:
+    many = [str(one) for one in made_day.fill(ledger, clock(), 80)]
+    for _ in range(2):  # the second time every one of them is refused, by name
+        sent = {"csrf": ana.session.csrf, "text": "x", "alert": many}
+        answer = ana.browser.post("/queue/dismiss", data=sent)
+        assert answer.status_code == 303
+    (cookie,) = [one for one in answer.headers.get_list("set-cookie") if one.startswith("tocsin_said=")]
+    assert len(cookie) < 4096
+    assert "0 alerts dismissed" in ana.see("/queue")
 
 
 def test_a_form_that_is_too_large_or_no_form_is_refused(ana: Person) -> None:

@@ -28,6 +28,7 @@ from tocsin.desk.web.desk import Desk
 from tocsin.errors import BadInput, Conflict, NotAllowed, NotFound, NotSignedIn, TocsinError, TooLarge, TooMany
 
 LONGEST_FORM = 64 * 1024
+_LONGEST_SAID = 600  # a browser drops a cookie beyond 4 KiB, and with it what was done
 SESSION, BEFORE, SAID, LOOK = "tocsin_session", "tocsin_before", "tocsin_said", "tocsin_look"
 
 HEADERS = {
@@ -88,11 +89,14 @@ class Visit:
 
     def place(self, name: str) -> str:
         """A part of the path."""
-        return str(self.request.path_params[name])
+        found = str(self.request.path_params[name])
+        if "\0" in found:  # no database is asked for what none can hold
+            raise NotFound("there is nothing at this address.", hint="Check the link.")
+        return found
 
     def asked(self, name: str, default: str = "") -> str:
         """A part of the query."""
-        return self.request.query_params.get(name, default)[:200]
+        return self.request.query_params.get(name, default).replace("\0", "")[:200]
 
     def page(self, template: str, *, status: int = 200, **context: Any) -> Response:
         """A page in words, with what every page shows."""
@@ -117,7 +121,8 @@ class Visit:
         """On to another page, saying there what was done."""
         response = RedirectResponse(path, 303)
         if text:
-            note = urlsafe_b64encode(json.dumps({"kind": kind, "title": title, "text": text}).encode()).decode()
+            said = {"kind": kind, "title": title, "text": text[:_LONGEST_SAID]}
+            note = urlsafe_b64encode(json.dumps(said, ensure_ascii=False).encode()).decode()
             self.set_cookie(response, SAID, note, seconds=60)
         return response
 
@@ -269,6 +274,9 @@ async def _form(request: Request) -> dict[str, list[str]]:
             fields.setdefault(name, []).append(value)
     except ValueError as error:
         raise BadInput("a form must be UTF-8 with at most 1,000 fields; this one is not.") from error
+    for name, values in fields.items():
+        if any("\0" in value for value in values):
+            raise BadInput("a text must not hold the character NUL.", field=name[:40])
     return fields
 
 
