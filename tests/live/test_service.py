@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from threading import Semaphore
 from typing import Any
 
 import msgspec
@@ -15,10 +17,10 @@ import sqlalchemy as sa
 
 from tocsin.errors import NotFound
 from tocsin.features import Kernel
-from tocsin.ledger import Ledger, backup, microseconds, models
+from tocsin.ledger import Ledger, backup, keys, microseconds, models, tables
 from tocsin.ledger.sequence import next_number
 from tocsin.ledger.tables import alerts, decisions, freezes, investigations, transactions
-from tocsin.live import Memory, warm
+from tocsin.live import Memory, memory, warm
 from tocsin.live.warm import BROUGHT
 from tocsin.measure import Policy
 from tocsin.schema import Action
@@ -243,6 +245,51 @@ def test_a_model_with_another_plan_gets_its_memory_rebuilt_from_the_ledger(
     assert state(live)["fingerprint"] == fresh.fingerprint()
 
 
+@pytest.fixture
+def pieces(monkeypatch: pytest.MonkeyPatch) -> Iterator[Semaphore]:
+    """A replay for another plan goes on by one number for each release."""
+    released, catch_up = Semaphore(0), Memory.catch_up
+
+    def waits(self: Memory, connection: sa.Connection, upto: int) -> None:
+        if threading.current_thread().name == "tocsin-watch":
+            assert released.acquire(timeout=60)
+        catch_up(self, connection, upto)
+
+    monkeypatch.setattr(memory, "AT_ONCE", 1)
+    monkeypatch.setattr(Memory, "catch_up", waits)
+    yield released
+    released.release(1_000)
+
+
+def test_a_revoked_key_does_not_wait_for_a_replay(
+    house: Any, live: Any, make_model: Any, other_spec: str, pieces: Semaphore
+) -> None:
+    some_traffic(live, 0, 10)
+    house.activate("wide", make_model(other_spec, version="wide-1"))
+    pieces.release()
+    with house.ledger.write() as c:
+        (name,) = c.execute(sa.select(tables.keys.c.name)).scalars()
+        keys.revoke(c, name, at=house.clock(), actor="test")
+    pieces.release(2)
+    wait_for(lambda: live.client.get("/v1/alerts").status_code, lambda status: status == 401)
+    assert live.service.scorer.model.version == "fake-1"
+
+
+def test_stopping_does_not_wait_for_a_replay(
+    house: Any, live: Any, make_model: Any, other_spec: str, pieces: Semaphore
+) -> None:
+    some_traffic(live, 0, 10)
+    house.activate("wide", make_model(other_spec, version="wide-1"))
+    pieces.release()
+    wait_for(lambda: pieces._value, lambda left: left == 0)  # it is at the second piece of many
+    stopping = threading.Thread(target=live.service.stop)
+    stopping.start()
+    wait_for(live.service._ending.is_set, bool)
+    pieces.release()
+    stopping.join(timeout=30)
+    assert not stopping.is_alive()
+
+
 def test_a_model_that_cannot_be_used_leaves_the_old_one_in_force(house: Any, live: Any, make_model: Any) -> None:
     house.activate("usd", make_model(version="usd-1", text=make_model().spec.text + '\n[money]\ncurrency = "USD"\n'))
     with house.ledger.write() as c:
@@ -319,7 +366,6 @@ def test_a_new_ledger_goes_on_after_the_memory_its_model_brings(
     house.ledger = Ledger(tmp_path / "new.sqlite")
     house.ledger.create()
     house.activate(str(brought), make_model())
-    from tocsin.ledger import keys
 
     with house.ledger.write() as c:
         house.key = keys.new(c, "new", at=house.clock(), actor="test")

@@ -220,7 +220,7 @@ class Service:
         model = self._load(wanted)
         take_over(self.ledger, Path(wanted.path), model.plan, self._folder)
         memory = Memory(self.ledger, model.spec, model.plan, self._folder)
-        memory.restore(self._say_progress)
+        memory.restore(self._between_pieces)
         self._scorer = Scorer(self.ledger, memory, model, clock=self.clock, due_in=self.limits.due_in)
         self.door.expect(model.spec)
         self.waiting = Waiting(self._scorer, most_waiting=self.limits.most_waiting)
@@ -250,7 +250,7 @@ class Service:
         if model.plan.fingerprint != memory.plan.fingerprint:
             take_over(self.ledger, Path(wanted.path), model.plan, self._folder)
             memory = Memory(self.ledger, model.spec, model.plan, self._folder)
-            memory.restore(self._say_progress)  # what comes meanwhile is caught up within the next write
+            memory.restore(self._between_pieces)  # what comes meanwhile is caught up within the next write
 
         def switch() -> None:
             scorer.model, scorer.memory = model, memory
@@ -298,6 +298,12 @@ class Service:
         assert self.waiting is not None
         return self.waiting.do(work)
 
-    def _say_progress(self, done: int, of: int) -> None:
+    def _between_pieces(self, done: int, of: int) -> None:
+        """A replay may take minutes: revoked keys and new freezes do not wait for its end, nor does stopping."""
+        if self._ending.is_set():
+            raise NotReady("the service is stopping; the next start replays the ledger anew.")
+        self.access.refresh()
+        self._read_stopped()
+        self._checkpoints.run()
         self.problem = f"replaying the ledger, {done:,} of {of:,}" if self._scorer is None else self.problem
         log.info("replaying the ledger, %d of %d", done, of)
