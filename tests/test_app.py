@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -52,6 +54,25 @@ def test_the_card_key_is_made_once_for_the_owner_only(tmp_path: Path) -> None:
     (tmp_path / "secrets.toml").write_text('card_key = "abc"')
     with pytest.raises(BadInput, match="64 hexadecimal"):
         card_key(tmp_path)
+
+
+def test_killed_while_making_the_card_key_the_next_start_makes_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(_descriptor: int) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as at:
+        at.setattr(os, "fsync", killed)
+        with pytest.raises(KeyboardInterrupt):
+            card_key(tmp_path)
+    assert len(card_key(tmp_path)) == 32
+
+
+def test_all_that_start_at_once_have_one_card_key(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as many:
+        assert len(set(many.map(card_key, [tmp_path] * 8))) == 1
+    assert [one.name for one in tmp_path.iterdir()] == ["secrets.toml"]
 
 
 def run(*words: str | Path, command: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from secrets import token_hex
@@ -131,17 +131,8 @@ def card_key(folder: Path) -> bytes:
     BadInput : the file is there but has no key of 64 hexadecimal digits.
     """
     path = folder / backup.SECRETS
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        pass
-    else:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(
-                f'# Without this key the cards in the ledger cannot be recognised again.\ncard_key = "{token_hex(32)}"\n'
-            )
-            file.flush()
-            os.fsync(file.fileno())
+    if not path.is_file():
+        _make_card_key(path)
     try:
         key = bytes.fromhex(tomllib.loads(path.read_text(encoding="utf-8"))["card_key"])
     except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError):
@@ -151,6 +142,20 @@ def card_key(folder: Path) -> bytes:
             f"{path} must hold card_key, 64 hexadecimal digits.", field="card_key", hint="Restore it from a backup."
         )
     return key
+
+
+def _make_card_key(path: Path) -> None:
+    """Whole or not at all; of two that start at once one makes it and both read the same."""
+    draft = path.with_name(f".{path.name}-{token_hex(8)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(
+            f'# Without this key the cards in the ledger cannot be recognised again.\ncard_key = "{token_hex(32)}"\n'
+        )
+        file.flush()
+        os.fsync(file.fileno())
+    with suppress(FileExistsError):
+        os.link(draft, path)
+    draft.unlink()
 
 
 def make_service(settings: Settings, ledger: Ledger, *, clock: Clock = now) -> Service:

@@ -45,7 +45,7 @@ def exponent_of(currency: str) -> int:
     if currency in _EXPONENTS:
         return _EXPONENTS[currency]
     raise BadInput(
-        f"a currency must be an ISO 4217 code such as EUR; got {currency[:12]!r}.",
+        f"a currency must be an ISO 4217 code such as EUR; got {currency[:6]!r}.",  # less than would tell a card number
         field="currency",
         hint="Write the three letters in capitals.",
     )

@@ -468,6 +468,14 @@ def test_bad_rows_are_put_aside_as_they_stood(tmp_path: Path, suffix: str) -> No
     assert "account" in kept[2]["tocsin_problem"]
 
 
+def test_bad_rows_never_take_the_place_of_the_data(tmp_path: Path) -> None:
+    path = a_file(tmp_path, "at,amount,account", "never,1,a", "2026-03-01T00:00:00Z,1,a")
+    before = path.read_bytes()
+    with pytest.raises(BadInput, match="of their own"):
+        read(path, a_spec(), bad_rows=path.parent / "." / path.name)
+    assert path.read_bytes() == before
+
+
 def test_bad_rows_want_a_format(tmp_path: Path) -> None:
     path = a_file(tmp_path, "at,amount,account", "2026-03-01T12:00:00Z,1,a")
     with pytest.raises(BadInput, match=r"\.jsonl"):

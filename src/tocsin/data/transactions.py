@@ -62,6 +62,11 @@ def read(
     ------
     BadInput : the file as a whole cannot be read by this spec; a bad row never raises.
     """
+    for source in (path, events):
+        if bad_rows is not None and source is not None and Path(bad_rows).resolve() == Path(source).resolve():
+            raise BadInput(
+                f"bad rows must go to a file of their own; {Path(bad_rows).name} is the one that is read.", field="bad"
+            )
     parts = [_read_file(Path(path), spec, rates, only_events=False)]
     if events is not None:
         parts.append(_read_file(Path(events), spec, rates, only_events=True))
