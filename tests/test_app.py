@@ -13,7 +13,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from tocsin.app import Settings, build, card_key, open_ledger, read_settings
+from tocsin.app import Settings, build, card_key, console_user, open_ledger, read_settings
 from tocsin.cli.backup import command as backup
 from tocsin.cli.key import command as key
 from tocsin.cli.model import command as model
@@ -73,6 +73,13 @@ def test_all_that_start_at_once_have_one_card_key(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as many:
         assert len(set(many.map(card_key, [tmp_path] * 8))) == 1
     assert [one.name for one in tmp_path.iterdir()] == ["secrets.toml"]
+
+
+def test_who_has_no_name_on_the_machine_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 54_321)
+    assert console_user() == "uid 54321"
 
 
 def run(*words: str | Path, command: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import tomllib
 from collections.abc import AsyncIterator, Mapping
@@ -142,6 +143,14 @@ def card_key(folder: Path) -> bytes:
             f"{path} must hold card_key, 64 hexadecimal digits.", field="card_key", hint="Restore it from a backup."
         )
     return key
+
+
+def console_user() -> str:
+    """Who gives a command on this machine, for the audit; a number where the machine has no name for them."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # in a container that runs as whatever number it was given
+        return f"uid {os.getuid()}"
 
 
 def _make_card_key(path: Path) -> None:

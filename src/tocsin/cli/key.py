@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
 
 import click
 
-from tocsin.app import open_ledger, read_settings
+from tocsin.app import console_user, open_ledger, read_settings
 from tocsin.ledger import keys, now
 
 _data = click.option("--data", "folder", type=click.Path(path_type=Path), help="The data folder [tocsin-data].")
@@ -31,7 +30,7 @@ def new(name: str, folder: Path | None) -> None:
     """Make a key for the service NAME and print it, once."""
     ledger = open_ledger(read_settings(folder=folder))
     with ledger.write() as connection:
-        key = keys.new(connection, name, at=now(), actor=getpass.getuser())
+        key = keys.new(connection, name, at=now(), actor=console_user())
     ledger.close()
     click.echo(key)
     click.echo("Keep it now: it cannot be shown again.", err=True)
@@ -59,6 +58,6 @@ def revoke(name: str, folder: Path | None) -> None:
     """End the key of the service NAME; a running service forgets it within a second."""
     ledger = open_ledger(read_settings(folder=folder))
     with ledger.write() as connection:
-        keys.revoke(connection, name, at=now(), actor=getpass.getuser())
+        keys.revoke(connection, name, at=now(), actor=console_user())
     ledger.close()
     click.echo(f"The key {name} opens nothing any more.")

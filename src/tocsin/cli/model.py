@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
 
 import click
 
-from tocsin.app import open_ledger, read_settings
+from tocsin.app import console_user, open_ledger, read_settings
 from tocsin.artifact import load
 from tocsin.errors import BadInput
 from tocsin.ledger import models, now
@@ -45,7 +44,7 @@ def activate(path: Path, folder: Path | None) -> None:
             version=model.version,
             path=str(path.resolve()),
             fingerprint=model.version,
-            actor=getpass.getuser(),
+            actor=console_user(),
             at=now(),
         )
     ledger.close()
@@ -58,7 +57,7 @@ def rollback(folder: Path | None) -> None:
     """Put the model before the one in force in force again."""
     ledger = open_ledger(read_settings(folder=folder))
     with ledger.write() as connection:
-        done = models.roll_back(connection, actor=getpass.getuser(), at=now())
+        done = models.roll_back(connection, actor=console_user(), at=now())
     ledger.close()
     click.echo(f"{done.version} is in force again.")
 

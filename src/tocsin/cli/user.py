@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from tocsin.app import Settings, open_ledger, read_settings
+from tocsin.app import Settings, console_user, open_ledger, read_settings
 from tocsin.desk import people, reads
 from tocsin.desk.access import INVITATION_LASTS
 from tocsin.desk.model import Actor, Role
@@ -101,7 +100,7 @@ def on(name: str, folder: Path | None, ledger: str | None) -> None:
 def _do(folder: Path | None, url: str | None, act: Callable[[Ledger, Actor], Any]) -> Any:
     opened = open_ledger(_settings(folder, url))
     try:
-        return act(opened, Actor(f"{getpass.getuser()} (console)", Role.ADMIN))
+        return act(opened, Actor(f"{console_user()} (console)", Role.ADMIN))
     finally:
         opened.close()
 
