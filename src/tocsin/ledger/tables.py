@@ -69,7 +69,7 @@ decisions = sa.Table(
     sa.Column("number", _Id, sa.ForeignKey("transactions.number"), primary_key=True, autoincrement=False),
     sa.Column("action", sa.String(10), nullable=False),
     sa.Column("code", sa.String(40), nullable=False),  # neutral: what the payment system may show
-    sa.Column("cause", sa.String(20), nullable=False),  # score | freeze | block | deadline
+    sa.Column("cause", sa.String(20), nullable=False),  # score | freeze | block | deadline | imported
     sa.Column("score", sa.Float),
     sa.Column("body", sa.LargeBinary, nullable=False),  # the Decision as it was answered, JSON
     sa.Column("model", sa.String(100), nullable=False),

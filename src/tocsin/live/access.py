@@ -46,10 +46,12 @@ class Access:
             return name
         scheme, _, key = given.decode("latin-1").partition(" ")
         print_ = fingerprint(key.strip())
-        if scheme.lower() != "bearer" or (print_ not in self._keys and not self._look_again(print_)):
+        if scheme.lower() == "bearer":
+            name = self._keys.get(print_) or self._look_again(print_)
+        if name is None:
             raise NotSignedIn("the key is not known, or revoked.", hint="`tocsin key new NAME` makes one.")
-        self._headers[given] = self._keys[print_]
-        return self._keys[print_]
+        self._headers[given] = name
+        return name
 
     def spend(self, name: str, count: int) -> None:
         """Take ``count`` from the key's allowance, which refills with time.
@@ -69,12 +71,12 @@ class Access:
             )
         self._buckets[name] = (left - count, now)
 
-    def _look_again(self, print_: bytes) -> bool:
+    def _look_again(self, print_: bytes) -> str | None:
         """A key made a moment ago must open at once."""
         second, looks = self._looks
         now = monotonic()
         self._looks = (now, 1) if now - second > 1 else (second, looks + 1)
         if self._looks[1] > _LOOKS_A_SECOND:
-            return False
+            return None
         self.refresh()
-        return print_ in self._keys
+        return self._keys.get(print_)
