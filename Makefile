@@ -49,7 +49,7 @@ format: .venv/dev.installed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: .venv/dev,bench.installed
+bench: .venv/dev.installed
 	@test -f benchmarks/$(NAME).py || { echo "Name one: make bench NAME=... with one of: $(basename $(notdir $(wildcard benchmarks/*.py)))"; exit 1; }
 	$(BIN)/python benchmarks/$(NAME).py
 

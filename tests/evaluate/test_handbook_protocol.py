@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("xgboost", reason="the rivals come with the bench extra")
 FILE = Path(__file__).resolve().parents[2] / "benchmarks" / "handbook.py"
 
 
