@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from importlib import import_module
 
@@ -54,12 +55,40 @@ def main() -> None:
     try:
         group.main(standalone_mode=False)
     except TocsinError as error:
-        click.secho("tocsin: ", fg="red", bold=True, nl=False, err=True)
-        click.echo(str(error), err=True)
+        _show(str(error))
         sys.exit(2)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
+    except Exception as error:
+        refused = _outside(error)
+        if refused is None:
+            raise
+        _show(refused)
+        sys.exit(2)
     except click.exceptions.Abort:
         click.echo("stopped", err=True)
         sys.exit(130)
+
+
+def _show(refusal: str) -> None:
+    click.secho("tocsin: ", fg="red", bold=True, nl=False, err=True)
+    click.echo(refusal, err=True)
+
+
+def _outside(error: Exception) -> str | None:
+    """What the machine refused, a file or the database, in one message; None if the error is a fault of ours."""
+    database = sys.modules.get("sqlalchemy.exc")  # only who opened a ledger can meet its errors
+    if database is not None and isinstance(error, database.SQLAlchemyError):
+        said = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        return (
+            f"ledger: the database must answer; it says: {said}. Look at --data or --ledger, its rights and its disk."
+        )
+    if isinstance(error, (FileExistsError, NotADirectoryError)) and error.filename is not None:
+        return f"{error.filename}: a folder must be able to stand here; a file does. Name another place."
+    if isinstance(error, OSError) and error.filename is not None:
+        said = (error.strerror or str(error)).lower()
+        return f"{error.filename}: must be there and open to us; the machine says: {said}. Look at the path and its rights."
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "the disk must have room; it is full. Make room and give the command again: nothing half-done is kept."
+    return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from tocsin.app import Settings, build, open_ledger, read_settings
 from tocsin.artifact import load
 from tocsin.desk.access import first_admin
 from tocsin.desk.web.doors import WELCOME
+from tocsin.errors import BadInput
 from tocsin.ledger import keys, models, now
 
 
@@ -52,6 +54,7 @@ def command(model: Path | None, settings_file: Path | None, **flags: Any) -> Non
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     settings = read_settings(settings_file, **flags)
+    _look_at_port(settings.host, settings.port)
     address = f"http://{settings.host}:{settings.port}"
     _prepare(settings, model, address)
     app = build(settings)
@@ -72,6 +75,26 @@ def command(model: Path | None, settings_file: Path | None, **flags: Any) -> Non
         proxy_headers=False,
         timeout_graceful_shutdown=5,  # a browser that listens for news would never hang up
     )
+
+
+def _look_at_port(host: str, port: int) -> None:
+    """Refuse an address that cannot be listened at before anything is promised or written.
+
+    Raises
+    ------
+    BadInput : it is no port, the machine has no such address, or another program listens there.
+    """
+    if not 0 <= port <= 65_535:
+        raise BadInput(f"a port must be 0 to 65535; got {port}.", field="port")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        raise BadInput(
+            f"must be free to listen at; {host}, port {port}, is not: {(error.strerror or str(error)).lower()}.",
+            field="port",
+            hint="Stop what listens there, or name another with --port or --host.",
+        ) from None
 
 
 def _prepare(settings: Settings, model: Path | None, address: str) -> None:

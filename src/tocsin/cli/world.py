@@ -39,6 +39,7 @@ def command(out: Path, transactions: int, seed: int, months: int, fraud_rate: fl
       tocsin learn world/world.parquet --spec world
     """
     settings = WorldSettings(transactions=transactions, seed=seed, months=months, fraud_rate=fraud_rate, drift=drift)
+    out.mkdir(parents=True, exist_ok=True)  # what cannot be written is said before the work, not after it
     console = Console(stderr=True)
     columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
     with Progress(*columns, console=console, transient=True) as progress:
