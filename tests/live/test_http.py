@@ -177,6 +177,21 @@ def test_bad_words_are_refused_clearly_counted_and_not_stored(live) -> None:
     assert f'tocsin_refused_total{{status="422"}} {len(BAD)}.0' in live.client.get("/metrics").text
 
 
+def test_what_does_not_decode_is_refused_with_the_way_out(live) -> None:
+    payment = live.house.payment("p1")
+    for route, body, way_out in (
+        ("transactions", {"id": "p1"}, "fields are id, at, amount_minor"),
+        ("transactions", payment | {"amuont": 1}, "fields are id, at, amount_minor"),
+        ("transactions", payment | {"at": "2026-03-01 12:00"}, "such as 2026-03-01T12:00:00Z"),
+        ("transactions", [payment], "JSON lines"),
+        ("labels", {"transaction_id": "p1", "fraud": True}, "fields are transaction_id, finding"),
+        ("events", {"id": "e", "at": payment["at"], "account": "a", "kind": "dance"}, "kinds are sign_in"),
+    ):
+        answer = live.client.post(f"/v1/{route}", json=body)
+        assert answer.status_code == 422, (route, body, answer.text)
+        assert way_out in answer.json()["hint"], (route, body, answer.text)
+
+
 def test_an_amount_too_large_in_the_base_currency_is_refused(house) -> None:
     spec = house.models["m1"].spec
     door = Door(Cards(b"k" * 32), Rates("IDR", {"EUR": Fraction(19_000)}), spec, clock=house.clock, ahead=None)

@@ -90,8 +90,9 @@ def _look_at_port(host: str, port: int) -> None:
     try:
         socket.create_server((host, port), family=family).close()
     except OSError as error:
+        said = (error.strerror or str(error)).partition(" (while")[0].lower()
         raise BadInput(
-            f"must be free to listen at; {host}, port {port}, is not: {(error.strerror or str(error)).lower()}.",
+            f"must be free to listen at; {host}, port {port}, is not: {said}.",
             field="port",
             hint="Stop what listens there, or name another with --port or --host.",
         ) from None

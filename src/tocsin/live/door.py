@@ -16,6 +16,7 @@ from tocsin.live.cards import Cards, redact
 from tocsin.measure import Ruling
 from tocsin.money import Rates
 from tocsin.schema import (
+    ACCOUNT_EVENTS,
     LARGEST_AMOUNT_MINOR,
     AccountEvent,
     Label,
@@ -89,7 +90,7 @@ class Door:
 
     def payment(self, raw: bytes) -> Arrival:
         """One transaction from JSON. Raises ``BadInput`` naming the field and the way out."""
-        tx = _read(_read_transaction, raw)
+        tx = _read(_transactions, raw)
         tx = check_transaction(tx)
         assert isinstance(tx, Transaction)
         if tx.card:
@@ -108,13 +109,13 @@ class Door:
 
     def event(self, raw: bytes) -> Arrival:
         """One account event from JSON."""
-        event = check_event(_read(_read_event, raw))
+        event = check_event(_read(_events, raw))
         _check_texts(event, _EVENT_TEXTS)
         return Arrival(event, event.id, self._time(microseconds(event.at), "at"), _encode(event))
 
     def label(self, raw: bytes) -> Arrival:
         """One label from JSON."""
-        label = _read(_read_label, raw)
+        label = _read(_labels, raw)
         if not 0 < len(label.source) <= 40:
             raise BadInput(f"a source must have 1 to 40 characters; got {len(label.source)}.", field="source")
         for name, text in (("source", label.source), ("transaction_id", label.transaction_id)):
@@ -137,7 +138,7 @@ class Door:
             raise BadInput(
                 f"a time must not lie in the future (by more than {self._ahead / 3.6e9:g} hours); got one that does.",
                 field=field,
-                hint="Check the sender's clock and zone; the setting `ahead` says how much is forgiven.",
+                hint="Check the sender's clock and zone; the setting `ahead_h` says how much is forgiven.",
             )
         return at
 
@@ -179,14 +180,15 @@ def _check_texts(value: Transaction | AccountEvent, names: tuple[str, ...]) -> N
         raise BadInput("a number must be finite; got NaN or infinity.", field="credit_score")
 
 
-def _read(decode, raw: bytes):  # type: ignore[no-untyped-def]
+def _read(decoder, raw: bytes):  # type: ignore[no-untyped-def]
     """Decode, or say in words what is wrong; values never appear in the message, only names and types."""
     try:
-        return decode(raw)
+        return decoder.decode(raw)
     except msgspec.ValidationError as error:
         message, _, where = str(error).partition(" - at `$")
         field = where.rstrip("`").lstrip(".") or None
-        raise BadInput(redact(f"{message}."), field=redact(field) if field else None) from None
+        hint = _way_out(message, decoder.type)
+        raise BadInput(redact(f"{message}."), field=redact(field) if field else None, hint=hint) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         words = str(error) if isinstance(error, msgspec.DecodeError) else "the bytes are not UTF-8"
         raise BadInput(
@@ -197,7 +199,20 @@ def _read(decode, raw: bytes):  # type: ignore[no-untyped-def]
         raise BadInput("the body is nested too deep.") from None
 
 
-_read_transaction = msgspec.json.Decoder(Transaction).decode
-_read_event = msgspec.json.Decoder(AccountEvent).decode
-_read_label = msgspec.json.Decoder(Label).decode
+def _way_out(message: str, word: type[msgspec.Struct]) -> str | None:
+    """What to send instead of words that did not decode."""
+    if "unknown field" in message or "missing required field" in message:
+        return f"The fields are {', '.join(word.__struct_encode_fields__)}."
+    if "RFC3339" in message:
+        return "Write it such as 2026-03-01T12:00:00Z, with the zone."
+    if message.startswith("Invalid enum value") and word is AccountEvent:
+        return f"The kinds are {', '.join(ACCOUNT_EVENTS)}."
+    if message.startswith("Expected `object`"):
+        return "One thing is one JSON object; many at once go as JSON lines, application/x-ndjson."
+    return None
+
+
+_transactions = msgspec.json.Decoder(Transaction)
+_events = msgspec.json.Decoder(AccountEvent)
+_labels = msgspec.json.Decoder(Label)
 _encode = msgspec.json.Encoder(order="deterministic").encode
