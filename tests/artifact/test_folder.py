@@ -85,6 +85,19 @@ def test_a_place_that_holds_something_else_is_left_alone(tmp_path: Path) -> None
         load(tmp_path / "letters")
 
 
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    check_free(tmp_path / "a" / "b")
+    assert not list(tmp_path.iterdir())
+    monkeypatch.setattr("os.mkdir", refuses)  # by its owner nothing is refused, and tests may run as root
+    with pytest.raises(BadInput, match="refuses: permission denied"):
+        check_free(tmp_path / "a" / "b")
+
+
 def test_a_card_from_another_time_is_refused(made: Any, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     write(copy, msgspec.structs.replace(made.model.card, format=99), files_of(made))

@@ -80,3 +80,20 @@ def test_rates_are_used(tmp_path: Path) -> None:
     assert CliRunner().invoke(command, options).exit_code == 1
     got = CliRunner().invoke(command, [*options, "--rates", str(tmp_path / "rates.toml")])
     assert (got.exit_code, "largest 5.00" in got.stdout) == (0, True)
+
+
+def test_what_a_guess_took_for_granted_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "g.csv"
+    rows = ["1,2026-03-01T12:00:00,10,a,0", "2,2026-03-02T12:00:00,20.5,b,1", "3,2026-03-03T12:00:00,5,b,maybe"]
+    path.write_text("\n".join(["id,at,amount,account,label", *rows]) + "\n")
+    said = " ".join(CliRunner().invoke(command, [str(path)]).stdout.split())
+    assert 'zone = "UTC" (where did the clock stand?)' in said
+    assert 'unknown = ["maybe"] (what do these mean?)' in said
+    assert 'known_after = "7d"' in said
+
+
+def test_a_file_of_column_names_only_has_no_rows(tmp_path: Path) -> None:
+    (tmp_path / "h.csv").write_text("id,at,amount,account\n")
+    got = CliRunner().invoke(command, [str(tmp_path / "h.csv")])
+    assert isinstance(got.exception, BadInput)
+    assert "only the names of its columns" in str(got.exception)

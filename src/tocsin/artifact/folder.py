@@ -60,7 +60,7 @@ def check_free(path: Path) -> None:
 
     Raises
     ------
-    BadInput : it is a file, or a directory with other things in it.
+    BadInput : it is a file, a directory with other things in it, or a place that cannot be written.
     """
     if path.exists() and not path.is_dir():
         raise BadInput(f"a model is a directory; {path} is a file.", field="--out")
@@ -68,6 +68,16 @@ def check_free(path: Path) -> None:
         raise BadInput(
             f"{path} is not empty and holds no model; it is left alone.", field="--out", hint="Name another directory."
         )
+    near = next(parent for parent in path.absolute().parents if parent.exists())
+    try:
+        tempfile.TemporaryDirectory(dir=near).cleanup()
+    except OSError as error:
+        said = (error.strerror or str(error)).lower()
+        raise BadInput(
+            f"a model must go where we may write; {near} refuses: {said}.",
+            field="--out",
+            hint="Name another directory.",
+        ) from None
 
 
 def _put(draft: Path, path: Path) -> None:

@@ -74,9 +74,15 @@ def _choose(file: Path, name: str | None) -> tuple[Spec, str]:
     fits, _ = fitting(file)
     if fits is not None:
         return fits, f"the ready spec {fits.name}, whose columns it has"
-    guessed = specs.parse(starter(file), name=file.name.split(".")[0])
+    text = starter(file)
+    guessed = specs.parse(text, name=file.name.split(".")[0])
     words = ", ".join(f"{word} = {column}" for word, column in guessed.columns.items())
-    return guessed, f"a guess, as no ready spec fits: {words} (tocsin check {file} --starter > mine.toml keeps it)"
+    doubts = [line.partition("# look:") for line in text.splitlines() if "# look:" in line]
+    look = "; ".join(f"{said.strip()} ({why.strip()})" for said, _, why in doubts)
+    return guessed, (
+        f"a guess, as no ready spec fits: {words} (tocsin check {file} --starter > mine.toml keeps it)"
+        + (f". Guessed too, so look: {look}" if look else "")
+    )
 
 
 def _facts(summary: Summary) -> Grid:

@@ -80,10 +80,12 @@ def starter(path: str | Path) -> str:
 
     Raises
     ------
-    BadInput : no column looks like a time, or none like an amount.
+    BadInput : no column looks like a time, or none like an amount; there are no rows to look at.
     """
     path = Path(path)
     table = read_rows(path).table
+    if table.num_rows == 0:
+        raise BadInput(f"a data set must have rows; {path.name} has only the names of its columns.", field="file")
     words = _words(table)
     for word in ("at", "amount"):
         if word not in words:
