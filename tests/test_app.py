@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
+import shlex
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +19,9 @@ from tocsin.app import Settings, build, card_key, console_user, open_ledger, rea
 from tocsin.cli.backup import command as backup
 from tocsin.cli.key import command as key
 from tocsin.cli.model import command as model
+from tocsin.cli.serve import _prepare, _same
 from tocsin.errors import BadInput, NotFound
+from tocsin.ledger import models, now
 
 
 def test_flags_win_over_environment_over_file_over_defaults(tmp_path: Path) -> None:
@@ -96,6 +100,32 @@ def test_keys_are_made_listed_and_revoked_by_command(tmp_path: Path) -> None:
     listed = run("list", "--data", tmp_path, command=key)
     assert "revoked" in listed
     assert made.splitlines()[0] not in listed
+
+
+def test_keys_and_models_are_those_of_the_ledger_that_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, there = tmp_path / "my data", f"sqlite:///{tmp_path}/elsewhere.sqlite"
+    settings = Settings(folder=folder, ledger=there)
+    _prepare(settings, None, "http://127.0.0.1:8477")
+    (hint,) = re.findall(r"`tocsin key (new NAME.*?)`", capsys.readouterr().err)
+    run(*shlex.split(hint), command=key)
+    assert "NAME" in run("list", "--ledger", there, "--data", folder, command=key)
+    assert "There is no key" in run("list", "--data", folder, command=key)
+    _prepare(settings, None, "http://127.0.0.1:8477")
+    assert "key new" not in capsys.readouterr().err
+    opened = open_ledger(settings)
+    with opened.write() as connection:
+        models.activate(connection, version="v-1", path="p", fingerprint="v-1", actor="test", at=now())
+    opened.close()
+    assert "v-1" in run("list", "--ledger", there, "--data", folder, command=model)
+    assert "No model" in run("list", "--data", folder, command=model)
+
+
+def test_no_password_stands_in_the_hint() -> None:
+    flags = _same(Settings(ledger="postgresql+psycopg://tocsin:hush@db/tocsin"))
+    assert flags == " --ledger 'postgresql+psycopg://tocsin:***@db/tocsin'"
+    assert _same(Settings()) == ""
 
 
 def test_a_backup_is_made_and_restored_by_command(tmp_path: Path) -> None:

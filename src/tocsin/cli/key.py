@@ -10,6 +10,7 @@ from tocsin.app import console_user, open_ledger, read_settings
 from tocsin.ledger import keys, now
 
 _data = click.option("--data", "folder", type=click.Path(path_type=Path), help="The data folder [tocsin-data].")
+_ledger = click.option("--ledger", help="Or the ledger itself, as a database URL.")
 
 
 @click.group()
@@ -26,24 +27,26 @@ def command() -> None:
 @command.command()
 @click.argument("name")
 @_data
-def new(name: str, folder: Path | None) -> None:
+@_ledger
+def new(name: str, folder: Path | None, ledger: str | None) -> None:
     """Make a key for the service NAME and print it, once."""
-    ledger = open_ledger(read_settings(folder=folder))
-    with ledger.write() as connection:
+    opened = open_ledger(read_settings(folder=folder, ledger=ledger))
+    with opened.write() as connection:
         key = keys.new(connection, name, at=now(), actor=console_user())
-    ledger.close()
+    opened.close()
     click.echo(key)
     click.echo("Keep it now: it cannot be shown again.", err=True)
 
 
 @command.command("list")
 @_data
-def list_(folder: Path | None) -> None:
+@_ledger
+def list_(folder: Path | None, ledger: str | None) -> None:
     """Every key by name, with its beginning and its end."""
-    ledger = open_ledger(read_settings(folder=folder))
-    with ledger.read() as connection:
+    opened = open_ledger(read_settings(folder=folder, ledger=ledger))
+    with opened.read() as connection:
         found = keys.all_keys(connection)
-    ledger.close()
+    opened.close()
     for key in found:
         end = f"revoked {key.revoked_at:%Y-%m-%d %H:%M}" if key.revoked_at else "in force"
         click.echo(f"{key.name}  made {key.created_at:%Y-%m-%d %H:%M}  {end}")
@@ -54,10 +57,11 @@ def list_(folder: Path | None) -> None:
 @command.command()
 @click.argument("name")
 @_data
-def revoke(name: str, folder: Path | None) -> None:
+@_ledger
+def revoke(name: str, folder: Path | None, ledger: str | None) -> None:
     """End the key of the service NAME; a running service forgets it within a second."""
-    ledger = open_ledger(read_settings(folder=folder))
-    with ledger.write() as connection:
+    opened = open_ledger(read_settings(folder=folder, ledger=ledger))
+    with opened.write() as connection:
         keys.revoke(connection, name, at=now(), actor=console_user())
-    ledger.close()
+    opened.close()
     click.echo(f"The key {name} opens nothing any more.")

@@ -12,6 +12,7 @@ from tocsin.errors import BadInput
 from tocsin.ledger import models, now
 
 _data = click.option("--data", "folder", type=click.Path(path_type=Path), help="The data folder [tocsin-data].")
+_ledger = click.option("--ledger", help="Or the ledger itself, as a database URL.")
 
 
 @click.group()
@@ -28,17 +29,18 @@ def command() -> None:
 @command.command()
 @click.argument("path", type=click.Path(path_type=Path))
 @_data
-def activate(path: Path, folder: Path | None) -> None:
+@_ledger
+def activate(path: Path, folder: Path | None, ledger: str | None) -> None:
     """Put the model in directory PATH in force."""
-    settings = read_settings(folder=folder)
+    settings = read_settings(folder=folder, ledger=ledger)
     model = load(path)
     if not settings.rates and model.spec.currency != settings.currency:
         raise BadInput(
             f"the model's base currency must be the ledger's, {settings.currency}; it is {model.spec.currency}.",
             field="currency",
         )
-    ledger = open_ledger(settings)
-    with ledger.write() as connection:
+    opened = open_ledger(settings)
+    with opened.write() as connection:
         done = models.activate(
             connection,
             version=model.version,
@@ -47,29 +49,31 @@ def activate(path: Path, folder: Path | None) -> None:
             actor=console_user(),
             at=now(),
         )
-    ledger.close()
+    opened.close()
     click.echo(f"{done.version} is in force.")
 
 
 @command.command()
 @_data
-def rollback(folder: Path | None) -> None:
+@_ledger
+def rollback(folder: Path | None, ledger: str | None) -> None:
     """Put the model before the one in force in force again."""
-    ledger = open_ledger(read_settings(folder=folder))
-    with ledger.write() as connection:
+    opened = open_ledger(read_settings(folder=folder, ledger=ledger))
+    with opened.write() as connection:
         done = models.roll_back(connection, actor=console_user(), at=now())
-    ledger.close()
+    opened.close()
     click.echo(f"{done.version} is in force again.")
 
 
 @command.command("list")
 @_data
-def list_(folder: Path | None) -> None:
+@_ledger
+def list_(folder: Path | None, ledger: str | None) -> None:
     """Every activation, newest first; the first is in force."""
-    ledger = open_ledger(read_settings(folder=folder))
-    with ledger.read() as connection:
+    opened = open_ledger(read_settings(folder=folder, ledger=ledger))
+    with opened.read() as connection:
         past = models.history(connection)
-    ledger.close()
+    opened.close()
     for one in past:
         click.echo(f"{one.at:%Y-%m-%d %H:%M}  {one.version}  {one.actor}  {one.path}")
     if not past:

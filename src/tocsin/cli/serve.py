@@ -7,10 +7,12 @@ import logging
 import socket
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
 import uvicorn
+from sqlalchemy import make_url
 
 from tocsin.app import Settings, build, open_ledger, read_settings
 from tocsin.artifact import load
@@ -120,6 +122,15 @@ def _prepare(settings: Settings, model: Path | None, address: str) -> None:
             click.echo(f"The first administrator sets a password here, once: {address}{WELCOME}{token}", err=True)
         with ledger.read() as connection:
             if not keys.in_force(connection):
-                click.echo("No service has a key yet: `tocsin key new NAME` makes one.", err=True)
+                click.echo(f"No service has a key yet: `tocsin key new NAME{_same(settings)}` makes one.", err=True)
     finally:
         ledger.close()
+
+
+def _same(settings: Settings) -> str:
+    """The flags by which another command finds the same ledger; a password stands nowhere on a screen or in a log."""
+    flags = "" if settings.folder == Settings().folder else f" --data {quote(str(settings.folder))}"
+    if settings.ledger:
+        there = make_url(settings.ledger).render_as_string() if "://" in settings.ledger else settings.ledger
+        flags += f" --ledger {quote(there)}"
+    return flags
