@@ -298,6 +298,55 @@ def test_a_model_that_cannot_be_used_leaves_the_old_one_in_force(house: Any, liv
     assert live.pay("p")["model"] == "fake-1"
 
 
+def test_a_model_that_could_not_be_loaded_is_tried_again_after_a_minute(
+    house: Any, start: Any, make_model: Any
+) -> None:
+    asked: list[str] = []
+
+    def load(path: str) -> Any:
+        asked.append(path)
+        return house.load(path)
+
+    live = start(load=load)
+    house.activate("away", make_model(version="fake-2"))
+    there = house.models.pop("away")
+    wait_for(lambda: asked.count("away"), lambda times: times == 1)
+    house.models["away"] = there
+    house.clock.now += timedelta(seconds=59)
+    live.service._watch()
+    assert (asked.count("away"), live.pay("a")["model"]) == (1, "fake-1")
+    house.clock.now += timedelta(seconds=1)
+    wait_for(lambda: state(live)["model"], lambda version: version == "fake-2")
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_a_model_to_which_an_extra_is_something_else_is_refused_by_its_name(
+    house: Any, live: Any, make_model: Any, other_spec: str, back: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = other_spec.replace('numbers = ["risk"]', "numbers = []").replace('["branch"]', '["branch", "risk"]')
+    if back:
+        text = other_spec.replace('["risk"]', '["risk", "branch"]').replace('keys = ["branch"]', "keys = []")
+    live.pay("a", extra={"risk": 1.5, "branch": "north"})
+    with caplog.at_level("ERROR", logger="tocsin.live"):
+        house.activate("turned", make_model(text, version="turned-1"))
+        wait_for(lambda: caplog.text, lambda said: "is not taken over" in said)
+    assert f"extra.{'branch' if back else 'risk'}" in caplog.text
+    assert "Give it another name" in caplog.text
+    assert live.pay("b", extra={"risk": 2, "branch": "south"})["model"] == "fake-1"
+
+
+def test_texts_of_an_earlier_model_are_no_numbers_of_a_later_one(
+    house: Any, start: Any, make_model: Any, other_spec: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    live = start()
+    live.pay("a", extra={"branch": "12"})
+    live.service.stop()
+    house.activate("turned", make_model(other_spec.replace('["risk"]', '["branch"]').replace('keys = ["branch"]', "")))
+    with caplog.at_level("ERROR", logger="tocsin.live"):
+        assert start().client.get("/ready").status_code == 503
+    assert "extra.branch" in caplog.text
+
+
 def test_alerts_left_without_reasons_are_explained_at_the_next_start(house: Any, start: Any) -> None:
     def broken(path: str) -> Any:
         model = house.load(path)

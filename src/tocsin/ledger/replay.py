@@ -15,6 +15,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from tocsin.batch import Batch, key_of
+from tocsin.errors import BadInput
 from tocsin.ledger.tables import account_events, labels, transactions
 from tocsin.schema import KIND_CODE, AccountEvent, Finding, Kind, Transaction
 from tocsin.spec import Spec
@@ -49,13 +50,19 @@ class Gatherer:
     def __init__(self, spec: Spec) -> None:
         self._keys = spec.key_names
         self._numbers = spec.number_names
+        self._extra_numbers = frozenset(spec.extra_numbers)
         self._read_payment = _reader(Transaction, (*self._keys, *self._numbers))
         self._read_event = _reader(AccountEvent, (*self._keys, *self._numbers))
         self._nothing = (None,) * (len(self._keys) + len(self._numbers))
         self._known: dict[str, int] = {}
 
     def gather(self, entries: Sequence[Entry]) -> Batch:
-        """The entries, which must be in the order of their numbers, as one batch."""
+        """The entries, which must be in the order of their numbers, as one batch.
+
+        Raises
+        ------
+        BadInput : an extra that this spec takes for a number came as a text, when another model was in force.
+        """
         rows = [
             self._nothing
             if (body := entry.body) is None
@@ -63,6 +70,9 @@ class Gatherer:
             for entry in entries
         ]
         columns = list(zip(*rows, strict=True)) if rows else [() for _ in self._nothing]
+        for name, values in zip(self._numbers, columns[len(self._keys) :], strict=True):
+            if name in self._extra_numbers and str in map(type, values):
+                raise _was_text(name)
         number, at, kind, amount, _, of, fraud = zip(*entries, strict=True) if entries else ((),) * 7
         return Batch(
             number=np.array(number, dtype=np.int64),
@@ -141,3 +151,11 @@ def _reader(shape: type[msgspec.Struct], names: tuple[str, ...]) -> Any:
 
 def _number_column(values: Iterable[Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
     return np.array([_MISSING if value is None else value for value in values], dtype=np.float64)
+
+
+def _was_text(name: str) -> BadInput:
+    return BadInput(
+        f"an extra must stay what it is from model to model; the ledger holds texts of {name}, this model wants numbers.",
+        field=f"extra.{name}",
+        hint="Give it another name in the new model's spec.",
+    )

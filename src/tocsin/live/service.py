@@ -6,6 +6,7 @@ import gc
 import logging
 import threading
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -32,9 +33,12 @@ from tocsin.live.waiting import Waiting
 from tocsin.live.warm import take_over
 from tocsin.money import Rates
 from tocsin.schema import Transaction
+from tocsin.spec import Spec
 
 log = logging.getLogger("tocsin.live")
 WATCH_EVERY_S = 1.0
+TRY_AGAIN = timedelta(minutes=1)
+"""A model that could not be taken over is tried again after so long: its disk may be back, its copy whole."""
 
 
 class Service:
@@ -73,7 +77,7 @@ class Service:
         self._load_model = load
         self._models: dict[str, Artifact] = {}
         self._activation: Activation | None = None
-        self._refused: int | None = None
+        self._refused: tuple[int, datetime] | None = None  # which activation, and when
         self._stopped: frozenset[tuple[str, str]] = frozenset()
         self._explainer: Explainer | None = None
         self._ending = threading.Event()
@@ -208,7 +212,7 @@ class Service:
             return
         if self._scorer is None:
             self._open(wanted)
-        elif self._activation and wanted.id not in (self._activation.id, self._refused):
+        elif self._activation and wanted.id != self._activation.id and not self._refused_lately(wanted):
             self._switch(wanted)
         elif monotonic() - self._snapshot_at > self.limits.snapshot_every.total_seconds():
             self._save()
@@ -235,17 +239,29 @@ class Service:
         gc.freeze()  # what is here now stays: the collector need not look at it while payments wait
         log.info("ready with %s at number %d", model.version, memory.last_number)
 
+    def _refused_lately(self, wanted: Activation) -> bool:
+        """Whether it could not be taken over within the last minute; a clock that was put back ends the minute."""
+        if self._refused is None or self._refused[0] != wanted.id:
+            return False
+        return timedelta(0) <= self.clock() - self._refused[1] < TRY_AGAIN
+
     def _switch(self, wanted: Activation) -> None:
-        """Another model without a pause: its memory, if it needs another, is rebuilt beside the one in use."""
-        scorer, room = self.scorer, self.room()
+        """Another model without a pause; what cannot be used leaves the one in force, and is tried again."""
+        self._refused = wanted.id, self.clock()
         try:
-            model = self._load(wanted)
+            self._take(wanted)
         except TocsinError as error:
-            self._refused = wanted.id
-            log.error(
-                "the model %s is not taken over, %s stays in force: %s", wanted.version, scorer.model.version, error
-            )
-            return
+            if self._ending.is_set():
+                raise
+            log.error("the model %s is not taken over, %s stays: %s", wanted.version, self.scorer.model.version, error)
+        else:
+            self._activation, self._refused = wanted, None
+            log.info("switched to %s", wanted.version)
+
+    def _take(self, wanted: Activation) -> None:
+        """Load and switch; a memory for other features is rebuilt beside the one in use."""
+        scorer, room, model = self.scorer, self.room(), self._load(wanted)
+        _check_extras(scorer.model.spec, model.spec)
         memory = scorer.memory
         if model.plan.fingerprint != memory.plan.fingerprint:
             take_over(self.ledger, Path(wanted.path), model.plan, self._folder)
@@ -257,8 +273,6 @@ class Service:
 
         room.do(switch)
         self.door.expect(model.spec)
-        self._activation, self._refused = wanted, None
-        log.info("switched to %s", model.version)
 
     def _load(self, wanted: Activation) -> Artifact:
         model = self._load_model(wanted.path)
@@ -307,3 +321,22 @@ class Service:
         self._checkpoints.run()
         self.problem = f"replaying the ledger, {done:,} of {of:,}" if self._scorer is None else self.problem
         log.info("replaying the ledger, %d of %d", done, of)
+
+
+def _check_extras(old: Spec, new: Spec) -> None:
+    """Refuse a model to which an extra is a number that was a text until now, or the other way round.
+
+    Raises
+    ------
+    BadInput : naming the extra.
+    """
+    for was, old_names, new_names in (
+        ("a text", old.extra_keys, new.extra_numbers),
+        ("a number", old.extra_numbers, new.extra_keys),
+    ):
+        for name in sorted(old_names.keys() & new_names.keys()):
+            raise BadInput(
+                f"an extra must stay what it is from model to model; {name} is {was} in the ledger, not in this model.",
+                field=f"extra.{name}",
+                hint="Give it another name in the new model's spec.",
+            )
