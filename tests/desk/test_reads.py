@@ -13,6 +13,7 @@ from tocsin.desk.model import Direction, Outcome
 from tocsin.desk.reads import Filter
 from tocsin.errors import NotFound
 from tocsin.ledger import microseconds, tables
+from tocsin.ledger.sequence import take_numbers
 
 
 def test_the_queue_is_ordered_by_stake_then_age_and_pages_add_up_to_it(scene: Scene) -> None:
@@ -231,18 +232,28 @@ def test_the_timeline_at_one_moment_loses_and_doubles_nothing(scene: Scene) -> N
     assert len(seen) == len(set(map(str, seen))) == 12
 
 
-def test_a_chargeback_outweighs_a_later_verdict(scene: Scene) -> None:
+@pytest.mark.parametrize(("chargeback_first", "finding"), [(True, "genuine"), (False, "fraud")])
+def test_of_a_chargeback_and_a_verdict_the_last_that_came_holds(
+    scene: Scene, chargeback_first: bool, finding: str
+) -> None:
     number, _ = scene.pay("A")
     opened = scene.open("A")
-    with scene.ledger.write() as connection:
-        row = {"transaction_number": number, "finding": "fraud", "source": "chargeback", "known_at": 1, "number": 10**6}
-        connection.execute(tables.labels.insert().values(**row))
+
+    def charge_back() -> None:  # known long ago, told only now
+        with scene.ledger.write() as connection:
+            row = {"transaction_number": number, "finding": "fraud", "source": "chargeback", "known_at": 1}
+            connection.execute(tables.labels.insert().values(number=take_numbers(connection, 1), **row))
+
+    if chargeback_first:
+        charge_back()
     actions.finalise(
         scene.ledger, ANA, at=scene.now, investigation=opened.id, outcome=Outcome.GENUINE, reason_code="travel", payments=[number]
     )  # fmt: skip
+    if not chargeback_first:
+        charge_back()
     entry = next(one for one in history.timeline(scene.ledger, ANA, "A").entries if one.payment)
     assert entry.payment is not None
-    assert entry.payment.finding == "fraud"
+    assert entry.payment.finding == finding
     with scene.ledger.read() as connection:
         assert connection.execute(sa.select(sa.func.count()).select_from(tables.labels)).scalar_one() == 2
 

@@ -12,14 +12,17 @@ from threading import Semaphore
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 import sqlalchemy as sa
 
+from tocsin.desk import history
+from tocsin.desk.model import Actor, Role
 from tocsin.errors import NotFound
 from tocsin.features import Kernel
 from tocsin.ledger import Ledger, backup, keys, microseconds, models, tables
-from tocsin.ledger.sequence import next_number
-from tocsin.ledger.tables import alerts, decisions, freezes, investigations, transactions
+from tocsin.ledger.sequence import next_number, take_numbers
+from tocsin.ledger.tables import alerts, decisions, freezes, investigations, labels, transactions
 from tocsin.live import Memory, memory, warm
 from tocsin.live.warm import BROUGHT
 from tocsin.measure import Policy
@@ -480,3 +483,32 @@ def test_snapshots_are_written_while_payments_go_on(house: Any, start: Any) -> N
     file = live.service.scorer.memory._path
     wait_for(file.is_file, bool)
     assert msgspec.json.decode(msgspec.json.encode(state(live)))["number"] == 22
+
+
+def test_the_memory_and_the_desk_hold_the_same_of_a_payment_whoever_spoke_last(live: Any, make_model: Any) -> None:
+    """Chargebacks over the wire and verdicts of the desk in turn; a probe at the same shop tells what is remembered."""
+    number, noon = live.pay("p", 20, retailer="shop", account="bob")["number"], live.house.clock()
+    share = make_model().plan.names.index("share_fraud_by_retailer_7d")
+    said = [
+        ("chargeback", "fraud", 30),
+        ("verdict", "genuine", 40),
+        ("chargeback", "fraud", 35),
+        ("chargeback", "fraud", 50),
+    ]
+    said += [("verdict", "genuine", 60), ("verdict", "fraud", 70), ("chargeback", "genuine", 10)]
+    for turn, (source, finding, minute) in enumerate(said):
+        known_at = noon + timedelta(minutes=minute)
+        live.house.clock.now = noon + timedelta(minutes=80 + turn)
+        if source == "verdict":
+            with live.house.ledger.write() as c:
+                row = {"transaction_number": number, "finding": finding, "source": source}
+                c.execute(labels.insert().values(number=take_numbers(c, 1), known_at=microseconds(known_at), **row))
+        else:
+            label = {"transaction_id": "p", "finding": finding, "known_at": known_at.isoformat()}
+            live.lines("/v1/labels", [label])
+        probe = live.pay(f"probe{turn}", 600, retailer="shop")["number"]
+        with live.house.ledger.read() as c:
+            inputs = c.execute(sa.select(alerts.c.inputs).where(alerts.c.number == probe)).scalar_one()
+        entries = history.timeline(live.house.ledger, Actor("ana", Role.ANALYST), "bob").entries
+        assert [one.payment.finding for one in entries] == [finding]
+        assert (np.frombuffer(inputs)[share] > 0) == (finding == "fraud"), turn

@@ -225,10 +225,10 @@ def _payment(row: Any, finding: str | None) -> Payment:
 
 
 def _findings(connection: sa.Connection, numbers: list[int]) -> dict[int, str]:
-    """What each payment was found to be: a chargeback's word over a verdict's, then the newest."""
+    """What each payment was found to be, by whatever was said of it last; the memory takes its labels in this order."""
     c = labels.c
     query = sa.select(c.transaction_number, c.finding).where(c.transaction_number.in_(numbers))
-    query = query.order_by(sa.case((c.source == "verdict", 0), else_=1), c.known_at, c.number)
+    query = query.order_by(c.number)
     return {row.transaction_number: row.finding for row in connection.execute(query)}
 
 

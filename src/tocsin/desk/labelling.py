@@ -1,7 +1,8 @@
 """Verdicts become labels: what the next model learns from, known at the moment of the verdict.
 
 Fraud marks the chosen payments, genuine marks them genuine, inconclusive and mistakes say nothing. A label takes its
-number from the one sequence, so the memory learns it in the order of arrival. A later chargeback wins; both stay.
+number from the one sequence, so the memory learns it in the order of arrival. Of a chargeback
+and a verdict the one that came last holds; both stay.
 """
 
 from __future__ import annotations

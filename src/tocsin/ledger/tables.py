@@ -101,7 +101,7 @@ links = sa.Table(
     sa.Index("ix_links_account", "account"),
 )
 
-# A later chargeback wins over a verdict; both stay.
+# Of a chargeback and a verdict the one that came last, by its number, holds; both stay.
 labels = sa.Table(
     "labels",
     metadata,
