@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from tocsin.artifact.reasons import reasons_of
 from tocsin.schema import Reason
 
 
@@ -43,7 +44,8 @@ def test_a_takeover_is_told_as_one(made: Any) -> None:
     assert {r.stage for r in reasons} <= set(made.model.stage_names)
     features = [r.feature for r in reasons]
     assert len(set(features)) == 4
-    assert {"novelty_device_by_account", "since_password_change_by_account"} <= set(features)
+    assert "since_password_change_by_account" in features
+    assert {"novelty_device_by_account", "age_device_by_account"} & set(features)  # either tells that it is new
     why = made.model.why(reasons)
     assert why.startswith("A device never used, ")
     assert why.endswith(", 40 min after a password change")
@@ -99,3 +101,15 @@ def test_a_model_without_labels_names_the_odd_value(without_labels: Any) -> None
     usual = row(without_labels, ratio_amount_by_account_30d=1.5)
     told = [r.feature for r in without_labels.model.reasons(usual, top=1)[0]]
     assert told != ["amount"]
+
+
+def test_an_age_is_told_as_new_only_where_there_was_something_to_be_new(made: Any) -> None:
+    names = list(made.model.inputs)
+    share = np.zeros((len(made.model.stage_names), len(names)))
+    share[1, names.index("age_device_by_account")] = 1.0
+    (told,) = reasons_of(made.model.spec, made.model.plan, names, made.model.stage_names, takeover(made)[0], share, 3)
+    assert (told.text, told.value) == ("Device never used before by this account", 0.0)
+    assert made.model.why((told,)) == "A device never used"
+    nothing = row(made, novelty_device_by_account=np.nan, age_device_by_account=np.nan)[0]
+    (told,) = reasons_of(made.model.spec, made.model.plan, names, made.model.stage_names, nothing, share, 3)
+    assert told.text.endswith("not known")

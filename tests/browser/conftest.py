@@ -140,7 +140,7 @@ def house(tmp_path: Path) -> Iterator[House]:
     ledger.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # no longer: while Playwright lives, this thread has a running event loop
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])

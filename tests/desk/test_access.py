@@ -336,8 +336,12 @@ def test_a_link_used_twice_at_once_lets_one_in() -> None:
             late = second.submit(access.accept_invitation, ledger, token, at=NOON, password=PASSWORD)
             waits = sa.text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
             until = time.monotonic() + 60
-            while time.monotonic() < until and not connection.execute(waits).scalar_one():
+            waiting = 0
+            while time.monotonic() < until and not waiting:  # a transaction sees one state of this view all its life
+                with ledger.read() as look:
+                    waiting = look.execute(waits).scalar_one()
                 time.sleep(0.02)
+            assert waiting, "the second must come to wait for the first"
         with pytest.raises(NotSignedIn, match="link"):
             late.result()
     ledger.close()

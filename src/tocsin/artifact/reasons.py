@@ -42,6 +42,8 @@ def reasons_of(
         if delta <= 0 or len(found) == top:
             break
         name, value = inputs[column], float(row[column])
+        if np.isnan(value) and _first_seen(spec, name, inputs, row):
+            value = 0.0
         words = fragment(spec, name, value, _describe(plan, name))
         if words.family in said:
             continue
@@ -49,6 +51,20 @@ def reasons_of(
         known = None if np.isnan(value) else value
         found.append(Reason(text=_capital(words.text), feature=name, stage=stages[stage], value=known, delta=delta))
     return tuple(found)
+
+
+def _first_seen(spec: Spec, name: str, inputs: Sequence[str], row: NDArray[np.float64]) -> bool:
+    """Whether an age is not known because this very payment is the first with the value, and not for want of one.
+
+    The novelty of the same pair tells the two apart, where the spec has it.
+    """
+    age = next((f for f in spec.features if f.name == name and f.statistic == "age"), None)
+    twins = (
+        f.name
+        for f in spec.features
+        if age and f.statistic == "novelty" and (f.column, f.by, f.store) == (age.column, age.by, age.store)
+    )
+    return any(twin in inputs and row[inputs.index(twin)] == 1 for twin in twins)
 
 
 def why_of(spec: Spec, plan: Plan, reasons: Sequence[Reason]) -> str:

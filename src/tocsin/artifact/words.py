@@ -108,9 +108,9 @@ def fragment(spec: Spec, name: str, value: float, described: str) -> Fragment:
 
 
 def _family(feature: Feature) -> str:
-    """Alike for features that tell one story: other spans, the card for the account, kilometres and their speed."""
+    """Alike for features that tell one story: other spans, the card for the account, kilometres and speed, new and how new."""
     by = " ".join("account" if name == "card" else name for name in feature.by)
-    statistic = {"speed": "distance", "sum": "count"}.get(feature.statistic, feature.statistic)
+    statistic = {"speed": "distance", "sum": "count", "age": "novelty"}.get(feature.statistic, feature.statistic)
     return f"{statistic} {feature.column} {by}"
 
 
@@ -251,7 +251,9 @@ def _novelty(feature: Feature, value: float, _spec: Spec) -> tuple[str, Sort]:
     return f"{word(feature.column)} used before by {_who(feature)}", "aside"
 
 
-def _age(feature: Feature, value: float, _spec: Spec) -> tuple[str, Sort]:
+def _age(feature: Feature, value: float, spec: Spec) -> tuple[str, Sort]:
+    if value == 0:
+        return _novelty(feature, 1.0, spec)
     sort: Sort = "plain" if value > _LONG else "new"
     return f"{word(feature.column)} first seen with {_who(feature)} {duration(value)} ago", sort
 
