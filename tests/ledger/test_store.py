@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
@@ -104,3 +105,26 @@ def test_what_the_database_refuses_is_told_without_its_values(both: Ledger) -> N
         connection.execute(ann)
     assert "accounts" in str(refused.value)
     assert "424242" not in str(refused.value)
+
+
+@pytest.mark.parametrize("form", ["{}", "sqlite:///{}"])
+def test_a_new_ledger_is_its_owners_only_in_whatever_folder(tmp_path: Path, form: str) -> None:
+    tmp_path.chmod(0o755)
+    before = os.umask(0o022)
+    try:
+        ledger = Ledger(form.format(tmp_path / "ledger.sqlite"))
+        ledger.create()
+        with ledger.write() as connection:
+            add(connection, "ann")
+            modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
+    finally:
+        os.umask(before)
+    assert modes == {f"ledger.sqlite{end}": 0o600 for end in ("", "-wal", "-shm")}
+    ledger.close()
+
+
+def test_a_ledger_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
+    Ledger(tmp_path / "ledger.sqlite").create()
+    (tmp_path / "ledger.sqlite").chmod(0o640)  # its owner lets a group read it
+    Ledger(tmp_path / "ledger.sqlite").create()
+    assert (tmp_path / "ledger.sqlite").stat().st_mode & 0o777 == 0o640

@@ -10,8 +10,9 @@ rows, then the audit chain.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -87,10 +88,18 @@ class Ledger:
             connection.exec_driver_sql(f"BEGIN {mode}")
 
     def create(self) -> None:
-        """Make whatever tables are missing, or bring older ones to the newest; safe from several processes at once."""
+        """Make the file and whatever tables are missing, or bring older ones to the newest; safe from several at once."""
         from tocsin.ledger.upgrade import upgrade  # it needs what stands above
 
+        self._make_file()
         upgrade(self)
+
+    def _make_file(self) -> None:
+        """A new SQLite file is its owner's only, whatever folder it lies in; SQLite gives its companions the same mode."""
+        path = self.engine.url.database if self.is_sqlite else None
+        if path and path != ":memory:" and not path.startswith("file:"):
+            with suppress(OSError):  # it is there, or it cannot be made, which the database itself says better
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
