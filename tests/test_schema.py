@@ -24,6 +24,7 @@ from tocsin.schema import (
     check_transaction,
     exponent_of,
     utc,
+    without_card_numbers,
 )
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -125,3 +126,13 @@ def test_unknown_fields_are_refused_not_dropped() -> None:
     assert msgspec.json.decode(body, type=Transaction) == a_payment()
     with pytest.raises(msgspec.ValidationError, match="acount"):
         msgspec.json.decode(body[:-1] + b',"acount":"x"}', type=Transaction)
+
+
+@pytest.mark.parametrize("number", ["4111111111111111", "4111 1111 1111 1111", "3782-822463-10005", "6759649826438453"])
+def test_card_numbers_are_masked_and_other_numbers_stay(number: str) -> None:
+    assert without_card_numbers(f"({number})") == "([card number])"
+    wrong = number[:-1] + str((int(number[-1]) + 1) % 10)
+    assert without_card_numbers(f"({wrong})") == f"({wrong})"
+    assert (
+        without_card_numbers("2 000 000 on 2026-03-01 12:00, case 1204") == "2 000 000 on 2026-03-01 12:00, case 1204"
+    )

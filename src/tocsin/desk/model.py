@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from tocsin.errors import BadInput, Conflict, NotAllowed, NotFound
+from tocsin.schema import without_card_numbers
 
 LOCK_LASTS = timedelta(minutes=15)
 """How long a case taken with "next" stays mine without another move."""
@@ -463,7 +464,7 @@ def said(text: str, what: str, *, longest: int = 4000) -> str:
     text = text.strip()
     if not 0 < len(text) <= longest:
         raise BadInput(f"a {what} must have 1 to {longest} characters; got {len(text)}.", field=what)
-    return _storable(text, what)
+    return kept(text, what)
 
 
 def verdict_of(outcome: Outcome, reason_code: str, note: str, by: str, at: datetime) -> Verdict:
@@ -478,15 +479,20 @@ def verdict_of(outcome: Outcome, reason_code: str, note: str, by: str, at: datet
         note = said(note, "reason" if outcome is Outcome.MISTAKE else "note")
     elif len(note) > 4000:
         raise BadInput(f"a note must have at most 4000 characters; got {len(note)}.", field="note")
-    _storable(note, "note")
-    return Verdict(outcome, reason_code, note.strip(), by, at)
+    return Verdict(outcome, reason_code, kept(note.strip(), "note"), by, at)
 
 
-def _storable(text: str, what: str) -> str:
+def kept(text: str, what: str) -> str:
+    """A text as it is written down for ever: card numbers masked, because the chain of events forgets nothing.
+
+    Raises
+    ------
+    BadInput : it has a character that no text has.
+    """
     # PostgreSQL keeps no zero character, and neither database half of a surrogate pair.
     if "\0" in text or any("\ud800" <= one <= "\udfff" for one in text):
         raise BadInput(f"a {what} must be text; this one has a character that is none.", field=what)
-    return text
+    return without_card_numbers(text)
 
 
 def _also_for(freeze: Freeze, investigation: int) -> Freeze:
