@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tocsin.artifact import load, write
-from tocsin.artifact.folder import check_free
+from tocsin.artifact.folder import check_free, kept_at
 from tocsin.errors import BadInput, Damaged
 
 
@@ -48,7 +48,34 @@ def test_a_model_is_replaced_whole(made: Any, with_anomaly: Any, tmp_path: Path)
     write(place, made.model.card, files_of(made))
     assert load(place).version == made.model.version
     assert not (place / "anomaly.onnx").exists()
-    assert [p.name for p in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_model_that_was_written_over_is_kept_beside_once(made: Any, with_anomaly: Any, tmp_path: Path) -> None:
+    place, old, new = tmp_path / "model", with_anomaly.model.card, made.model.card
+    for _ in range(2):
+        write(place, old, files_of(with_anomaly))
+        write(place, new, files_of(made))
+        write(place, new, files_of(made))
+    assert load(kept_at(place, with_anomaly.model.version)).version == with_anomaly.model.version
+    assert load(place).version == made.model.version
+    kept = {kept_at(place, one.model.version).name for one in (made, with_anomaly)}
+    assert {p.name for p in tmp_path.iterdir()} == {"model"} | kept
+
+
+def test_a_model_written_over_a_damaged_one_or_into_an_empty_place(made: Any, tmp_path: Path) -> None:
+    place = tmp_path / "model"
+    place.mkdir()
+    write(place, made.model.card, files_of(made))
+    (place / "model.json").write_text("{}")
+    write(place, made.model.card, files_of(made))
+    assert load(place).version == made.model.version
+    assert sorted(p.is_dir() for p in tmp_path.iterdir()) == [True, True]
+
+
+def test_a_place_with_a_model_is_left_alone_unless_forced(made: Any) -> None:
+    with pytest.raises(BadInput, match="in force; it is left alone"):
+        check_free(made.folder, force=False)
+    check_free(made.folder, force=True)
 
 
 def test_an_interrupted_write_leaves_what_was_there(made: Any, tmp_path: Path) -> None:

@@ -247,3 +247,5 @@ def test_an_unknown_payment_and_a_taken_place_are_refused(model: tuple[Path, str
     (tmp_path / "letters" / "x.txt").write_text("x")
     with pytest.raises(BadInput, match="holds no model"):
         run("learn", str(world), "--spec", "world", "--out", str(tmp_path / "letters"))
+    with pytest.raises(BadInput, match="holds a model"):
+        run("learn", str(world), "--spec", "world", "--out", str(model[0]))

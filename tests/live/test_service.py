@@ -322,6 +322,20 @@ def test_a_model_that_could_not_be_loaded_is_tried_again_after_a_minute(
     wait_for(lambda: state(live)["model"], lambda version: version == "fake-2")
 
 
+def test_a_model_in_force_that_was_written_over_is_found_beside(
+    house: Any, start: Any, make_model: Any, tmp_path: Path
+) -> None:
+    place = tmp_path / "model"
+    house.activate(str(place), make_model(version="fake-aaa"))
+    house.models[str(place)] = make_model(version="fake-bbb")
+    live = start()
+    assert live.client.get("/ready").status_code == 503
+    (tmp_path / "model.aaa").mkdir()
+    house.models[str(tmp_path / "model.aaa")] = make_model(version="fake-aaa")
+    wait_for(lambda: live.client.get("/ready").status_code, lambda status: status == 200)
+    assert live.pay("p")["model"] == "fake-aaa"
+
+
 @pytest.mark.parametrize("back", [False, True])
 def test_a_model_to_which_an_extra_is_something_else_is_refused_by_its_name(
     house: Any, live: Any, make_model: Any, other_spec: str, back: bool, caplog: pytest.LogCaptureFixture

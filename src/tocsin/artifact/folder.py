@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from tocsin.artifact.card import CARD, Card, sealed, sha256, written
-from tocsin.errors import BadInput
+from tocsin.artifact.card import CARD, Card, read_card, sealed, sha256, written
+from tocsin.errors import BadInput, Damaged
 
 
 def write(
@@ -20,7 +20,8 @@ def write(
     """Write a model as a directory, atomically, and return its card with fingerprints and version.
 
     Everything is written and flushed beside the place first and moved there in one step; a model already there is
-    replaced whole. Interrupted at any moment, there is the old model, the new one, or none; never half of one.
+    replaced whole, and kept beside (:func:`kept_at`), since a ledger may name it. Interrupted at any moment, there is the
+    old model, the new one, or none; never half of one.
 
     Parameters
     ----------
@@ -47,7 +48,7 @@ def write(
         for file in draft.iterdir():
             _flush(file)
         _flush(draft)
-        _put(draft, path)
+        _put(draft, path, done.version)
         _flush(path.parent)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
@@ -55,8 +56,8 @@ def write(
     return done
 
 
-def check_free(path: Path) -> None:
-    """Refuse a place that holds something other than a model, before hours of learning.
+def check_free(path: Path, *, force: bool = True) -> None:
+    """Refuse a place that is taken, before hours of learning; with ``force`` a model may be there.
 
     Raises
     ------
@@ -67,6 +68,12 @@ def check_free(path: Path) -> None:
     if path.is_dir() and any(path.iterdir()) and not (path / CARD).is_file():
         raise BadInput(
             f"{path} is not empty and holds no model; it is left alone.", field="--out", hint="Name another directory."
+        )
+    if (path / CARD).is_file() and not force:
+        raise BadInput(
+            f"{path} holds a model, which a service may have in force; it is left alone.",
+            field="--out",
+            hint="Name another directory, or give --force: then the old one is kept beside it.",
         )
     near = next(parent for parent in path.absolute().parents if parent.exists())
     try:
@@ -80,19 +87,40 @@ def check_free(path: Path) -> None:
         ) from None
 
 
-def _put(draft: Path, path: Path) -> None:
-    if not path.exists():
+def kept_at(path: str | Path, version: str) -> Path:
+    """Where the model of this version lies since another was written over it: beside, named by the version's hash."""
+    place = Path(path)
+    return place.with_name(f"{place.name}.{version.rpartition('-')[2]}")
+
+
+def _put(draft: Path, path: Path, version: str) -> None:
+    """Move the finished draft to its place; a model of another version that is there is kept beside."""
+    if not (path / CARD).is_file():
+        if path.exists():
+            path.rmdir()
         draft.rename(path)
         return
-    old = Path(tempfile.mkdtemp(prefix=f".{path.name}-old-", dir=path.parent))
-    path.rename(old / path.name)
+    there = _version_at(path)
+    aside, doomed = kept_at(path, there), None
+    if there == version or aside.exists():  # that model is kept already
+        doomed = Path(tempfile.mkdtemp(prefix=f".{path.name}-old-", dir=path.parent))
+        aside = doomed / path.name
+    path.rename(aside)
     try:
         draft.rename(path)
     except OSError:
-        (old / path.name).rename(path)
+        aside.rename(path)
         raise
     finally:
-        shutil.rmtree(old, ignore_errors=True)
+        if doomed is not None:
+            shutil.rmtree(doomed, ignore_errors=True)
+
+
+def _version_at(path: Path) -> str:
+    try:
+        return read_card(path).version
+    except Damaged:
+        return f"damaged-{sha256(path / CARD)[:12]}"
 
 
 def _flush(path: Path) -> None:

@@ -57,6 +57,7 @@ MEMORY = "memory.bin"
     "--refit/--no-refit", default=True, show_default=True, help="Grow the chosen trees again on all but the held-out."
 )
 @click.option("--name", default="", help="The model's name; by default the spec's.")
+@click.option("--force", is_flag=True, help="Write over a model that is there; the old one is kept beside it.")
 @click.option("--bad-rows", type=click.Path(path_type=Path), default=None, help="Where rows that cannot be used go.")
 def command(
     data: Path,
@@ -76,6 +77,7 @@ def command(
     newest: float,
     refit: bool,
     name: str,
+    force: bool,
     bad_rows: Path | None,
 ) -> None:
     """Learn a model from labelled transactions, in order of time.
@@ -91,7 +93,7 @@ def command(
     settings = BoostingSettings(trees=trees, leaves=leaves, rate=rate, seed=seed, threads=threads)
     recipe = Recipe(parse_goal(budget, cost, fpr), settings, way, anomaly, held_out, newest, refit, name)
     spec = specs.load(spec_name)
-    check_free(out.absolute())
+    check_free(out.absolute(), force=force)
     learned, kernel, card = _learn(data, spec, recipe, out, bad_rows)
     _summarise(Console(), learned, card, kernel, out, spec)
 

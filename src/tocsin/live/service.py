@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from tocsin import artifact
 from tocsin.artifact import Artifact
+from tocsin.artifact.folder import kept_at
 from tocsin.errors import BadInput, NotFound, NotReady, TocsinError
 from tocsin.ledger import Ledger
 from tocsin.ledger.models import Activation, current, path_of
@@ -138,7 +139,7 @@ class Service:
                 path = path_of(connection, version)
             if path is None:
                 raise NotFound(f"no model {version} was ever in force here.")
-            model = self._load_model(path)
+            model = self._read_model(path, version)
             if model.version != version:
                 raise NotFound(f"{path} holds {model.version} now, not {version}.")
             self._models[version] = model
@@ -274,8 +275,13 @@ class Service:
         room.do(switch)
         self.door.expect(model.spec)
 
+    def _read_model(self, path: str, version: str) -> Artifact:
+        """The model there, or, when another was written over it, the one that was kept beside."""
+        model, aside = self._load_model(path), kept_at(path, version)
+        return self._load_model(str(aside)) if model.version != version and aside.is_dir() else model
+
     def _load(self, wanted: Activation) -> Artifact:
-        model = self._load_model(wanted.path)
+        model = self._read_model(wanted.path, wanted.version)
         if model.version != wanted.version:
             raise BadInput(
                 f"the directory must hold the model that was activated, {wanted.version}; it holds {model.version}.",
