@@ -153,3 +153,24 @@ def test_everything_works_without_scripts(house: Any, sit: Callable[..., Any]) -
     page.locator("tr.row .why a").first.click()
     page.get_by_role("link", name="Open", exact=True).click()
     page.get_by_text("What each kind of data said").first.wait_for()
+
+
+def test_the_payments_a_verdict_labels_are_chosen_on_its_sheet(house: Any, sit: Callable[..., Any]) -> None:
+    """Ticking moves nothing, says at once when nothing is left to label, and leaves the three keys as they were."""
+    made_day.alert(house.ledger, now(), account="A-1")
+    ana = sit("ana")
+    ana.press("f")
+    sheet = ana.page.locator('[data-act="fraud"]')
+    assert sheet.locator("input[type=radio]").first.evaluate("x => x === document.activeElement")
+    first, second = sheet.locator("[name=payment]").nth(0), sheet.locator("[name=payment]").nth(1)
+    assert (first.is_checked(), second.is_checked()) == (True, False)
+    nothing = sheet.get_by_text("It labels nothing for the next model.")
+    assert not nothing.is_visible()
+    before = sheet.locator("form").evaluate("x => x.scrollHeight")
+    first.uncheck()
+    assert nothing.is_visible()
+    assert sheet.locator("form").evaluate("x => x.scrollHeight") == before
+    first.check()
+    second.check()
+    ana.press("2", "Enter")
+    ana.see("2 payments labelled for the next model.")

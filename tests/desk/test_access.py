@@ -18,7 +18,7 @@ import sqlalchemy as sa
 import tocsin.desk
 from scenes.desk import ADA, ANA, AUD, BEN, BOT, SAM, SUE, Scene
 from scenes.postgres import fresh_database
-from tocsin.desk import access, actions, history, people, reads, search, stops
+from tocsin.desk import access, actions, chosen, history, people, reads, search, stops
 from tocsin.desk.access import MAY, Deed, may, require
 from tocsin.desk.model import Actor, Direction, Outcome, Role
 from tocsin.errors import BadInput, Conflict, NotAllowed, NotFound, NotSignedIn, TooMany
@@ -154,6 +154,7 @@ CALLS: dict[Callable[..., Any], tuple[Deed, Prepare]] = {
     history.account_page: (Deed.READ_CASES, _seen),
     history.timeline: (Deed.READ_CASES, _seen),
     history.account_of_investigation: (Deed.READ_CASES, lambda scene: {"id": scene.open("A").id}),
+    chosen.choices: (Deed.READ_CASES, lambda scene: {"account": "A", "alerts": [scene.alert("A")]}),
     search.find: (Deed.READ_CASES, lambda scene: {"text": "A"}),
     stops.stops: (Deed.READ_CASES, lambda scene: {}),
 }

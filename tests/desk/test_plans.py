@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from scenes.desk import ANA, SUE, Scene
-from tocsin.desk import actions, history, reads, search, stops
+from tocsin.desk import actions, chosen, history, reads, search, stops
 
 LARGE = (
     "transactions",
@@ -37,6 +37,12 @@ READS: dict[str, Callable[[Scene], Any]] = {
     "final": lambda scene: reads.list_investigations(scene.ledger, ANA, pending=False),
     "an account": lambda scene: history.account_page(scene.ledger, ANA, "A"),
     "its timeline": lambda scene: history.timeline(scene.ledger, ANA, "A", after=(2**60, 1, 1)),
+    "what a verdict may speak of": lambda scene: chosen.choices(
+        scene.ledger, ANA, "A", at=scene.now, alerts=[1], others=[2]
+    ),
+    "what one on an investigation may": lambda scene: chosen.choices(
+        scene.ledger, ANA, "A", at=scene.now, investigation=1
+    ),
     "a search": lambda scene: search.find(scene.ledger, ANA, "phone"),
     "what is stopped": lambda scene: stops.stops(scene.ledger, ANA),
     "the audit": lambda scene: reads.audit_page(scene.ledger, SUE, account="A"),

@@ -251,14 +251,18 @@ def judge_alerts(
     reason_code: str,
     note: str = "",
     subject: str = "unusual payment",
+    payments: Sequence[int] | None = None,
 ) -> Closed:
-    """Give a verdict straight from the queue: opens an investigation for new alerts of one account and closes it."""
+    """Give a verdict straight from the queue: opens an investigation for new alerts of one account and closes it.
+
+    ``payments`` are those the verdict speaks of, as in :func:`finalise`.
+    """
     require(actor, Deed.FINALISE)
     if outcome is Outcome.MISTAKE:
         raise BadInput("a verdict must be genuine, fraud or inconclusive; got mistake.", hint="Dismiss the alert.")
     with _on(ledger, actor, at, alerts, None, numbered=True) as case:
         opened = _open(case, subject, alerts, None)
-        return _close(case, opened.id, outcome, reason_code, note, None)
+        return _close(case, opened.id, outcome, reason_code, note, payments)
 
 
 def reopen(ledger: Ledger, actor: Actor, *, at: datetime, investigation: int, reason: str) -> Investigation:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from tocsin.desk.access import Deed, may
+from tocsin.desk.chosen import Choices
 from tocsin.desk.model import Account, Actor, Alert, Block, Direction, Investigation, Outcome, consequence
 
 VERDICTS = (
@@ -17,13 +18,16 @@ VERDICTS = (
     (Outcome.FRAUD, "f", "Fraud"),
     (Outcome.INCONCLUSIVE, "i", "Inconclusive"),
 )
+LABELLING = (Outcome.GENUINE, Outcome.FRAUD)
+NO_LABEL = "It labels nothing for the next model."
 
 
 @dataclass(frozen=True, slots=True)
 class Acts:
     """Everything one bar offers. Addresses are empty where a thing cannot be done.
 
-    ``does`` maps an outcome to what that verdict would do; ``freeze`` is a list of (direction, what it would do).
+    ``does`` maps an outcome to what that verdict would do; ``freeze`` is a list of (direction, what it would do);
+    ``choices`` are the payments a verdict of fraud or genuine may label, ``unlabelled`` what to say when none is ticked.
     """
 
     may_work: bool
@@ -41,6 +45,8 @@ class Acts:
     ask: tuple[Block, ...] = ()
     answer: tuple[Block, ...] = ()
     will: str = ""
+    choices: Choices | None = None
+    unlabelled: str = ""
 
 
 def acts_for(
@@ -74,6 +80,14 @@ def acts_for(
     if investigation is not None and investigation.pending:
         return _with_pending(acts, account, investigation)
     return replace(acts, final=investigation, will=_standing(account))
+
+
+def with_choices(acts: Acts, choices: Choices) -> Acts:
+    """The same with the payments a verdict may label; where there is none at all, the verdict's sentence says so."""
+    if choices.payments:
+        return replace(acts, choices=choices, unlabelled=NO_LABEL)
+    said = f"It labels the payments of all its {choices.rung} alerts." if choices.rung else NO_LABEL
+    return replace(acts, does=acts.does | {one: f"{acts.does[one]} {said}" for one in LABELLING})
 
 
 def _with_alerts(acts: Acts, account: Account, fresh: Sequence[Alert]) -> Acts:

@@ -13,9 +13,10 @@ from tocsin.desk.history import AccountPage, Place, Progress, Timeline
 from tocsin.desk.model import REASON_CODES, Account, Block, Investigation
 from tocsin.desk.reads import AlertDetail
 from tocsin.desk.web import chronicle
-from tocsin.desk.web.acts import VERDICTS, acts_for
+from tocsin.desk.web.acts import VERDICTS
 from tocsin.desk.web.desk import Desk
 from tocsin.desk.web.gate import Visit, route
+from tocsin.desk.web.offered import offered
 from tocsin.desk.web.shown import account_link, shown_of
 from tocsin.desk.web.words import clock
 from tocsin.errors import NotFound
@@ -43,8 +44,8 @@ def show(visit: Visit) -> Response:
         of = detail.alert.investigation
         focus = page.account.investigation(of) if of is not None else (None if detail.alert.status == "new" else focus)
     asked = f"?investigation={focus.id}" if focus else f"?alert={detail.alert.id}" if detail else ""
-    doable = acts_for(
-        visit.actor,
+    doable = offered(
+        visit,
         page.account,
         account_link(name) + asked,
         alerts=(detail.alert,) if detail and focus is None else (),

@@ -7,6 +7,7 @@ from starlette.routing import BaseRoute
 
 from tocsin.desk import actions
 from tocsin.desk.model import Direction, Outcome
+from tocsin.desk.web.acts import LABELLING
 from tocsin.desk.web.desk import Desk
 from tocsin.desk.web.gate import Visit, route, whole
 from tocsin.desk.web.words import count
@@ -23,6 +24,7 @@ def judge(visit: Visit) -> Response:
         outcome=_outcome(visit),
         reason_code=visit.text("reason_code"),
         note=visit.text("note"),
+        payments=_payments(visit),
     )
     return visit.go(visit.back(), _told(closed), title=_title(closed))
 
@@ -37,6 +39,7 @@ def finalise(visit: Visit) -> Response:
         outcome=_outcome(visit),
         reason_code=visit.text("reason_code"),
         note=visit.text("note"),
+        payments=_payments(visit),
     )
     return visit.go(visit.back(), _told(closed), title=_title(closed))
 
@@ -197,6 +200,14 @@ def _alerts(visit: Visit, *, needed: bool = True) -> list[int]:
     return found
 
 
+def _payments(visit: Visit) -> list[int] | None:
+    """The ticked payments, with those of the alerts taken along; ``None`` when the form let nobody choose."""
+    if not visit.text("choose"):
+        return None
+    along = visit.text("along").split(",") if visit.text("also") else []
+    return [whole(one, "payment") for one in [*visit.form.get("payment", []), *along] if one]
+
+
 def _outcome(visit: Visit) -> Outcome:
     text = visit.text("outcome")
     if text not in (Outcome.GENUINE, Outcome.FRAUD, Outcome.INCONCLUSIVE):
@@ -228,4 +239,6 @@ def _told(closed: actions.Closed) -> str:
         parts.append(f"{name} is released: that was the last pending investigation.")
     if closed.labels:
         parts.append(f"{count(closed.labels, 'payment')} labelled for the next model.")
+    elif closed.investigation.verdict and closed.investigation.verdict.outcome in LABELLING:
+        parts.append("No payment was labelled.")
     return " ".join(parts) or "Nothing else changed."

@@ -17,9 +17,10 @@ from tocsin.desk import actions, reads
 from tocsin.desk.access import Deed, may
 from tocsin.desk.model import REASON_CODES
 from tocsin.desk.reads import AlertDetail, Filter
-from tocsin.desk.web.acts import VERDICTS, acts_for
+from tocsin.desk.web.acts import VERDICTS
 from tocsin.desk.web.desk import Desk
 from tocsin.desk.web.gate import HEADERS, Visit, route, session_of, whole
+from tocsin.desk.web.offered import offered
 from tocsin.desk.web.shown import Row, account_link, row_of, shown_of
 from tocsin.desk.web.words import about, count, span
 from tocsin.errors import NotFound, NotSignedIn
@@ -170,8 +171,8 @@ def _beside(visit: Visit, name: str, detail: AlertDetail, then: str) -> dict[str
     of = detail.alert.investigation
     shown = shown_of(detail, visit.now)
     back = f"/queue?show={name}&at={detail.alert.id}" + (f"&then={then}" if then.isdigit() else "")
-    acts = acts_for(
-        visit.actor,
+    acts = offered(
+        visit,
         detail.account,
         back,
         alerts=(detail.alert,),
