@@ -19,6 +19,7 @@ from tocsin.data import read
 from tocsin.data.table import Table
 from tocsin.data.times import NEVER
 from tocsin.errors import BadInput
+from tocsin.live import Cards
 from tocsin.money import Rates
 from tocsin.schema import KIND_CODE, Kind
 
@@ -197,6 +198,40 @@ def test_columns_nobody_reads_and_labels_nobody_has_are_noted(tmp_path: Path) ->
     assert any("'fraud'" in note for note in table.notes)
     assert table.label.tolist() == [-1]
     assert table.known_at.tolist() == [NEVER]
+
+
+@pytest.mark.parametrize(
+    ("cards", "noted"),
+    [
+        (["4111111111111111", "4111 1111 1111 1111", "5500-0000-0000-0004"], True),
+        (["４１１１１１１１１１１１１１１１", "378282246310005"], True),  # wide digits are digits
+        (["4111111111111111", "5500000000000004", ""], True),
+        (["card_1", "card_2", "4111111111111111"], False),
+        (["tok4111111111111111", "12345678901", "12345678901234567890"], False),
+        (["", ""], False),
+    ],
+)
+def test_a_card_column_that_the_service_would_turn_into_tokens_is_noted(
+    tmp_path: Path, cards: list[str], noted: bool
+) -> None:
+    rows = [f"2026-03-01T12:00:00Z,1,a,{card}" for card in cards]
+    table = read(a_file(tmp_path, "at,amount,account,pan", *rows), a_spec('card = "pan"'))
+    assert [("'pan' looks like card numbers" in one, "token" in one) for one in table.notes] == [(True, True)] * noted
+    service = Cards(b"k" * 32)
+    assert (2 * sum(service.token(card) != card for card in cards) > sum(map(bool, cards))) is noted
+    assert not any(card in one for one in table.notes for card in cards if card)
+
+
+def test_card_numbers_that_are_numbers_are_noted_too(tmp_path: Path) -> None:
+    columns = {
+        "at": ["2026-03-01T12:00:00Z"] * 2,
+        "amount": [1, 2],
+        "account": ["a", "b"],
+        "card": [4111111111111111] * 2,
+    }
+    pq.write_table(pa.table(columns), tmp_path / "p.parquet")
+    (note,) = read(tmp_path / "p.parquet", a_spec('card = "card"')).notes
+    assert "looks like card numbers" in note
 
 
 def test_a_join_brings_the_columns_of_the_file_beside_it(tmp_path: Path) -> None:

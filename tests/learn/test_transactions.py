@@ -238,6 +238,19 @@ def test_the_command_explains_an_answer_of_the_ledger(model: tuple[Path, str], t
     assert "answered approve. Reasons are kept for alerts" in said
 
 
+def test_the_command_warns_of_card_numbers(world: Path, tmp_path: Path) -> None:
+    assert not [note for note in read(world, specs.load("world")).notes if "card numbers" in note]
+    rows = ["at,amount,account,pan,fraud", *(f"2026-03-01T12:00:0{i}Z,1,a,4111111111111111,0" for i in range(3))]
+    (tmp_path / "p.csv").write_text("\n".join(rows))
+    text = '[columns]\nat = "at"\namount = "amount"\naccount = "account"\ncard = "pan"\nlabel = "fraud"\n'
+    text += '[label]\nknown_after = "1d"\n[[stage]]\nname = "a"\ncolumns = ["amount"]\n'
+    (tmp_path / "s.toml").write_text(text)
+    words = ["learn", str(tmp_path / "p.csv"), "--spec", str(tmp_path / "s.toml"), "--out", str(tmp_path / "m")]
+    done = CliRunner().invoke(group, words)
+    assert "'pan' looks like card numbers" in " ".join(done.output.split())
+    assert "4111111111111111" not in done.output
+
+
 def test_an_unknown_payment_and_a_taken_place_are_refused(model: tuple[Path, str], world: Path, tmp_path: Path) -> None:
     with pytest.raises(Exception, match="no payment 'nobody'"):
         run("explain", str(model[0]), str(world), "nobody")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table as Grid
 
@@ -108,6 +109,8 @@ def _learn(data: Path, spec: Spec, recipe: Recipe, out: Path, bad_rows: Path | N
             progress.update(task, description=what, completed=share)
 
         table = read(data, spec, bad_rows=bad_rows)
+        for note in table.notes:
+            progress.console.print(f"Note: {escape(note)}", highlight=False)
         plan = compile_plan(spec)
         examples, kernel = features(table, plan, told)
         learned = learn(examples, spec, plan, recipe, source=data.name, told=told)

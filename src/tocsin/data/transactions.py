@@ -19,6 +19,7 @@ from tocsin.data.columns import (
     as_texts,
     check_range,
     is_text,
+    like_card_numbers,
     plain,
     read_amounts,
     read_keys,
@@ -120,6 +121,12 @@ def _read_file(path: Path, spec: Spec, rates: Rates | None, *, only_events: bool
     keys = {name: read_keys(table[columns[name]]) for name in spec.key_names if name in columns}
     if "account" in columns:
         found.add(keys["account"] == 0, columns["account"], "an account must be there; got nothing.")
+    if "card" in columns and like_card_numbers(table[columns["card"]]):
+        found.notes.append(
+            f"{shown(columns['card'])} looks like card numbers. The service remembers cards by token, never by number, so the "
+            "history by card learned here will not be that of the same cards there. "
+            "Put tokens into the file: your own, sent to the service too, or the service's (docs/learn.md says how)."
+        )
     numbers = {w: read_numbers(table[columns[w]], columns[w], found) for w in spec.number_names if w in columns}
     for name, limit in (("latitude", 90.0), ("longitude", 180.0)):
         if name in numbers:
