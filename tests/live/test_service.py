@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from fractions import Fraction
 from pathlib import Path
 from threading import Semaphore
 from typing import Any
@@ -26,6 +27,7 @@ from tocsin.ledger.tables import alerts, decisions, freezes, investigations, lab
 from tocsin.live import Memory, memory, warm
 from tocsin.live.warm import BROUGHT
 from tocsin.measure import Policy
+from tocsin.money import Rates
 from tocsin.schema import Action
 
 
@@ -102,6 +104,20 @@ def test_the_same_id_after_a_restart_gets_the_same_answer(house: Any, start: Any
     first = live.client.post("/v1/transactions", json=body).content
     live.service.stop()
     assert start().client.post("/v1/transactions", json=body).content == first
+
+
+def test_what_the_door_refuses_since_then_still_has_its_old_answer(house: Any, start: Any, make_model: Any) -> None:
+    sent = house.payment("p", 20, extra={"risk": 1.5}), house.payment("d", 20, currency="USD")
+    live = start(rates=Rates("EUR", {"EUR": Fraction(1), "USD": Fraction(9, 10)}))
+    answers = [live.client.post("/v1/transactions", json=one).json() for one in sent]
+    assert [one["action"] for one in answers] == ["approve", "approve"]
+    live.service.stop()
+    house.activate("m2", make_model(make_model().spec.text.replace('["risk"]', "[]"), version="fake-2"))
+    live = start()
+    assert [live.client.post("/v1/transactions", json=one).status_code for one in sent] == [422, 422]
+    for id, first in zip(("p", "d"), answers, strict=True):
+        again = live.client.get(f"/v1/decisions/{id}").json()
+        assert (again["number"], again["action"], again["score"]) == (first["number"], first["action"], first["score"])
 
 
 def test_the_same_id_from_many_at_once_is_one_payment(live: Any) -> None:
