@@ -110,3 +110,8 @@ def test_a_long_text_is_cut_at_a_word() -> None:
 def test_huge_and_tiny_odds_stay_words() -> None:
     drawn = words.bars(-700.0, (StageShare(stage="a", delta=900.0), StageShare(stage="b", delta=-5000.0)))
     assert "inf" not in drawn.product
+
+
+def test_an_amount_stays_beside_its_sign() -> None:
+    told = words.unbroken("an amount of € 9,417, £ 12 at 16:36 and € or $ alone")
+    assert told == "an amount of €\u00a09,417, £\u00a012 at 16:36 and € or $ alone"

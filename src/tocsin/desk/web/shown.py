@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from tocsin.desk.model import Alert
 from tocsin.desk.reads import AlertDetail, QueueRow
+from tocsin.desk.web import words
 from tocsin.ledger.normal import Line
 from tocsin.schema import Reason, Score
 
@@ -50,7 +51,7 @@ def row_of(found: QueueRow, at: datetime) -> Row:
     one, stands = found.alert, found.standing
     return Row(
         alert=one,
-        why=one.why or _NOT_YET,
+        why=words.unbroken(one.why) or _NOT_YET,
         amount_minor=found.amount_minor,
         currency=found.currency,
         payee=found.payee,
@@ -69,7 +70,7 @@ def shown_of(found: AlertDetail, at: datetime) -> Shown:
     of = found.account.investigation(one.investigation) if one.investigation is not None else None
     row = Row(
         alert=one,
-        why=one.why or _NOT_YET,
+        why=words.unbroken(one.why) or _NOT_YET,
         amount_minor=found.payment.amount_minor,
         currency=found.payment.currency,
         payee=found.payment.payee or found.payment.retailer,

@@ -5,6 +5,7 @@ Everything here is pure: what the clock says and which zone the analyst lives in
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from math import exp, log
@@ -110,6 +111,11 @@ def hundred(value: float) -> str:
 def count(number: int, one: str, many: str = "") -> str:
     """``1 alert``, ``3 alerts``."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def unbroken(text: str) -> str:
+    """A sentence in which no line ends between a currency's sign and its amount."""
+    return re.sub(r"([€$£¥]) (?=\d)", rf"\1{_THIN}", text)
 
 
 def short(text: str, longest: int = 160) -> str:
