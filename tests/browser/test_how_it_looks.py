@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from scenes import made_day
 from tocsin.desk import actions
@@ -80,7 +81,7 @@ def test_light_and_dark_come_from_the_system_or_from_me(house: Any, sit: Callabl
     ana.page.get_by_text("ana", exact=True).first.click()
     ana.page.get_by_label("Appearance").select_option("dark")
     ana.page.get_by_role("button", name="Keep", exact=True).click()
-    ana.page.wait_for_function(f"{paper} === 'rgb(22, 24, 26)'")
+    expect(ana.page.locator("body")).to_have_css("background-color", "rgb(22, 24, 26)", timeout=15_000)
 
 
 def test_a_new_alert_moves_nothing(house: Any, sit: Callable[..., Any]) -> None:

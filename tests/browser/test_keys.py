@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from scenes import made_day
 from tocsin.desk import reads
@@ -55,7 +56,7 @@ def test_words_typed_before_the_note_is_open_are_not_commands(house: Any, sit: C
     ana = sit("ana")
     ana.press("j", "m", *"fz1 gone")
     note = ana.page.locator('[data-act="note"] textarea')
-    ana.page.wait_for_function("document.activeElement.tagName === 'TEXTAREA'")
+    expect(note).to_be_focused(timeout=15_000)
     assert note.input_value() == "fz1 gone"
 
 
@@ -101,7 +102,7 @@ def test_selecting_many_and_dismissing_them(house: Any, sit: Callable[..., Any])
     ana.page.keyboard.type("one retailer, known outage")
     ana.press("Control+Enter")
     ana.see("3 alerts dismissed.")
-    ana.page.wait_for_function("document.querySelectorAll('tr.row').length === 3")
+    expect(ana.page.locator("tr.row")).to_have_count(3, timeout=15_000)
 
 
 def test_next_holds_a_case_and_a_note_is_kept(house: Any, sit: Callable[..., Any]) -> None:
