@@ -63,7 +63,7 @@ def keys_read(where: str) -> set[str]:
     return set(re.findall(r'"(\w+)"', match[1]))
 
 
-@pytest.mark.parametrize("where", ["[time]", "[money]", "[label]", "[memory]", "[[join]]", "[[stage]]"])
+@pytest.mark.parametrize("where", ["[time]", "[money]", "[label]", "[memory]", "[history]", "[[join]]", "[[stage]]"])
 def test_every_key_of_the_spec_is_documented(where: str) -> None:
     assert first_column(section(SPEC_PAGE, f"`{where}`")) == keys_read(where)
 

@@ -128,12 +128,33 @@ ceiling_mb = 100
         ),
         (LEAST + "[memory]\nceiling_mb = 0.5", "memory.ceiling_mb", "above 0"),
         (LEAST + '[memory]\nidle = "long"', "memory.idle", "7d"),
+        (LEAST + "[history]", "history.by", 'such as "account"'),
+        (LEAST + "[history]\nby = 3", "history.by", "got 3"),
+        (LEAST + '[history]\nby = "acount"', "history.by", "Did you mean 'account'"),
+        (LEAST + '[history]\nby = "amount"', "history.by", "entity or a category"),
+        (LEAST + '[history]\nby = "account"\nkind = "channel"', "history.kind", "got 'channel'"),
+        (LEAST + '[history]\nby = "account"\nkind = ["account", 3]', "history.kind", "up to 4 columns"),
+        (LEAST + f'[history]\nby = "account"\nkind = {["account"] * 5}', "history.kind", "up to 4 columns"),
+        (LEAST + '[history]\nby = "account"\nlength = 0', "history.length", "from 1 to 64"),
+        (LEAST + '[history]\nby = "account"\nlength = 65', "history.length", "got 65"),
+        (LEAST + '[history]\nby = "account"\nlength = true', "history.length", "got True"),
+        (LEAST + '[history]\nby = "account"\nlenght = 5', None, "Did you mean 'length'"),
     ],
 )
 def test_what_is_wrong_is_said(text: str, field: str | None, words: str) -> None:
     with pytest.raises(BadSpec, match=words) as caught:
         spec.parse(text)
     assert caught.value.field == field
+
+
+def test_a_history_names_whose_payments_and_what_kind_they_are() -> None:
+    assert spec.parse(LEAST).history is None
+    assert spec.parse(LEAST + '[history]\nby = "account"').history == spec.History("account", (), 32)
+    one = spec.parse(LEAST + '[history]\nby = "account"\nkind = "account"\nlength = 64').history
+    assert one == spec.History("account", ("account",), 64)
+    keyed = LEAST.replace("[columns]", '[columns]\nchannel = "c"\nkeys = ["trade"]')
+    several = spec.parse(keyed + '[history]\nby = "account"\nkind = ["trade", "channel"]\nlength = 1').history
+    assert several == spec.History("account", ("trade", "channel"), 1)
 
 
 ATOMS = st.one_of(

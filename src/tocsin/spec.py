@@ -40,6 +40,7 @@ __all__ = [
     "UNSPANNED",
     "Condition",
     "Feature",
+    "History",
     "Join",
     "LabelReading",
     "Operator",
@@ -67,6 +68,11 @@ _ROLES = (
     "known_at",
     "weight",
 )
+
+LONGEST_HISTORY = 64
+"""Most payments of one entity that ``[history]`` may keep."""
+MOST_KINDS = 4
+"""Most columns that may say, one in place of another, of what kind a payment is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +124,18 @@ class Join:
 
 
 @dataclass(frozen=True, slots=True)
+class History:
+    """Whose last payments are kept one by one, as a network reads them: ``length`` of each value of ``by``.
+
+    ``kind`` are the columns that say what kind of payment it was; the first that is there counts.
+    """
+
+    by: str
+    kind: tuple[str, ...] = ()
+    length: int = 32
+
+
+@dataclass(frozen=True, slots=True)
 class Spec:
     """A data set in words; :func:`load` reads one from TOML.
 
@@ -141,6 +159,7 @@ class Spec:
     memory_ceiling_mb: int
     text: str = field(repr=False)
     decimal: Literal[".", ","] = "."
+    history: History | None = None
 
     @property
     def features(self) -> tuple[Feature, ...]:
@@ -202,7 +221,7 @@ def parse(text: str, *, name: str = "spec") -> Spec:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BadSpec(f"a spec must be TOML: {error}.") from error
-    known = {"name", "about", "columns", "time", "money", "label", "join", "stage", "memory"}
+    known = {"name", "about", "columns", "time", "money", "label", "join", "stage", "history", "memory"}
     _only(tables, known, "the spec")
     columns, numbers, keys = _read_columns(_table(tables, "columns"))
     currency, unit, decimal = _read_money(_table(tables, "money"))
@@ -223,6 +242,7 @@ def parse(text: str, *, name: str = "spec") -> Spec:
         memory_ceiling_mb=ceiling,
         text=text,
         decimal=decimal,
+        history=_read_history(_table(tables, "history"), columns, keys) if "history" in tables else None,
     )
     for role in ("at", "amount"):
         if role not in columns:
@@ -340,10 +360,40 @@ def _read_join(table: Any) -> Join:
     return Join(str(table["file"]), str(table["left"]), str(table["right"]), str(table.get("replace", "")))
 
 
+def _entities(columns: Mapping[str, str], keys: Mapping[str, str]) -> set[str]:
+    return {e for e in (*ENTITIES, "social_event") if e in columns} | set(keys)
+
+
+def _read_history(table: dict[str, Any], columns: Mapping[str, str], keys: Mapping[str, str]) -> History:
+    _only(table, {"by", "kind", "length"}, "[history]")
+    by, kind, length = table.get("by"), table.get("kind", []), table.get("length", 32)
+    kinds = [kind] if isinstance(kind, str) else kind
+    if not isinstance(by, str):
+        raise BadSpec(f'must be the column whose payments are kept, such as "account"; got {by!r}.', field="history.by")
+    if not isinstance(kinds, list) or len(kinds) > MOST_KINDS or not all(isinstance(k, str) for k in kinds):
+        raise BadSpec(
+            f"must be a column or a list of up to {MOST_KINDS} columns; got {kind!r}.",
+            field="history.kind",
+            hint="The first of them that a payment has says of what kind it is.",
+        )
+    for key, column in (("by", by), *(("kind", k) for k in kinds)):
+        if column not in (there := sorted(_entities(columns, keys))):
+            raise BadSpec(
+                f"must be an entity or a category of [columns]; got {column!r}.",
+                field=f"history.{key}",
+                hint=did_you_mean(column, there),
+            )
+    if not isinstance(length, int) or isinstance(length, bool) or not 1 <= length <= LONGEST_HISTORY:
+        raise BadSpec(
+            f"must be a whole number of payments from 1 to {LONGEST_HISTORY}; got {length!r}.", field="history.length"
+        )
+    return History(by, tuple(kinds), length)
+
+
 def _read_stages(
     tables: list[Any], columns: dict[str, str], numbers: dict[str, str], keys: dict[str, str]
 ) -> tuple[Stage, ...]:
-    entities = {e for e in (*ENTITIES, "social_event") if e in columns} | set(keys)
+    entities = _entities(columns, keys)
     plain = {"amount", *CALENDAR, *numbers, *(n for n in NUMBERS if n in columns)}
     stages: list[Stage] = []
     named: dict[str, str] = {}

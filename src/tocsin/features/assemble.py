@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tocsin.features import program as p
+from tocsin.features.history import amount_edges, gap_edges
 from tocsin.features.layout import Group, Layout, Table, microseconds, sums_of
 from tocsin.features.zones import zone_offsets
 from tocsin.schema import ACCOUNT_EVENTS, KIND_CODE
@@ -59,6 +60,7 @@ def assemble(spec: Spec, layout: Layout, names: Sequence[str], keys: Sequence[st
         ),
         zone_at=zone_offsets(spec.time.zone)[0],
         zone_offset=zone_offsets(spec.time.zone)[1],
+        **_history(spec, layout, len(names), keys),
         templates=tuple(layout.template(table) for table in tables),
         columns=len(names),
         minor_units=float(spec.minor_units),
@@ -172,6 +174,28 @@ def _input(layout: Layout, name: str, out: int, keys: Sequence[str]) -> list[int
     if name in keys:
         return [1, list(keys).index(name), out]
     return [0, layout.value_column(name), out]
+
+
+def _history(spec: Spec, layout: Layout, columns: int, keys: Sequence[str]) -> dict[str, p.Ints]:
+    kept = layout.history
+    if kept is None:
+        none = np.zeros(0, dtype=np.int64)
+        return {"histories": _ints([], p.H_COLUMNS), "gap_edges": none, "amount_edges": none}
+    row = [0] * p.H_COLUMNS
+    row[p.H_LOOKUP] = layout.lookup((kept.by,), (kept.by,))
+    row[p.H_LENGTH], row[p.H_ROW], row[p.H_OUT], row[p.H_KINDS] = (
+        kept.length,
+        layout.history_cell,
+        columns,
+        len(kept.kind),
+    )
+    for i, column in enumerate(kept.kind):
+        row[p.H_KIND + i] = list(keys).index(column)
+    return {
+        "histories": _ints([row], p.H_COLUMNS),
+        "gap_edges": gap_edges(),
+        "amount_edges": amount_edges(spec.minor_units),
+    }
 
 
 def _scale(spec: Spec, feature: Feature) -> float:

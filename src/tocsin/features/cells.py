@@ -18,6 +18,7 @@ from numba.extending import intrinsic
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _INT = ir.IntType(64)
+_HALF = ir.IntType(32)
 _FLOAT = ir.DoubleType()
 
 
@@ -67,10 +68,33 @@ def _pokef(typing: Any, address: Any, word: Any, value: Any) -> Any:
     return types.void(int64, int64, float64), emit
 
 
+@intrinsic
+def _peek_half(typing: Any, address: Any, half: Any) -> Any:
+    """The whole number in the ``half``-th half cell after ``address``."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.zext(builder.load(_cell(builder, args[0], args[1], _HALF)), _INT)
+
+    return int64(int64, int64), emit
+
+
+@intrinsic
+def _poke_half(typing: Any, address: Any, half: Any, value: Any) -> Any:
+    """Write a whole number below 2**32 into the ``half``-th half cell after ``address``."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        builder.store(builder.trunc(args[2], _HALF), _cell(builder, args[0], args[1], _HALF))
+        return context.get_dummy_value()
+
+    return types.void(int64, int64, int64), emit
+
+
 peek: Callable[[int, int], int] = _peek
 poke: Callable[[int, int, int], None] = _poke
 peekf: Callable[[int, int], float] = _peekf
 pokef: Callable[[int, int, float], None] = _pokef
+peek_half: Callable[[int, int], int] = _peek_half
+poke_half: Callable[[int, int, int], None] = _poke_half
 
 
 def compiled(function: Function) -> Function:

@@ -16,7 +16,7 @@ from numba import float64, int64, njit
 from tocsin.features.step import run
 from tocsin.features.tables import rebuild
 
-_COMPILED = ("ahead", "cells", "chains", "program", "readings", "step", "tables")
+_COMPILED = ("ahead", "cells", "chains", "history", "program", "readings", "step", "tables", "tokens")
 
 
 def _sources() -> int:

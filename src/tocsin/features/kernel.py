@@ -68,7 +68,7 @@ class Kernel:
         named = [i for i, row in enumerate(plan.program.inputs) if not row[p.I_KEY] and 1 <= row[p.I_INDEX] <= 4]
         conditioned = (plan.program.conditions[:, p.C_FEATURE] == 0) & (plan.program.conditions[:, p.C_INDEX] <= 4)
         used = set(plan.program.values.tolist()) & set(range(1, 1 + len(CALENDAR)))
-        clock = int(bool(named) or bool(conditioned.any()) or bool(used))
+        clock = int(bool(named) or bool(conditioned.any()) or bool(used) or plan.history > 0)
         self._fixed = (len(plan.keys), len(plan.numbers), clock, address(self._scratch), plan.program.minor_units)
 
     def step(self, batch: Batch) -> NDArray[np.float64]:
@@ -80,7 +80,8 @@ class Kernel:
 
         Returns
         -------
-        float64[payments of the batch, len(plan.names)], in their order.
+        float64[payments of the batch, plan.width], in their order: the columns of ``plan.names``; where the spec has a
+        ``[history]``, behind them the tokens of the entity's last payments, the newest last, and this payment's own.
 
         Raises
         ------
@@ -88,7 +89,7 @@ class Kernel:
         NotReady : the memory would pass its ceiling; nothing has changed.
         """
         n = len(batch)
-        out = np.empty((int(np.count_nonzero(batch.payments)), len(self.plan.names)))
+        out = np.empty((int(np.count_nonzero(batch.payments)), self.plan.width))
         if n == 0:
             return out
         with self._lock:
@@ -122,7 +123,7 @@ class Kernel:
             self._keys[i, :n] = batch.keys.get(name, 0)
         for i, name in enumerate(self.plan.numbers):
             self._numbers[i, :n] = batch.numbers.get(name, np.nan)
-        cells, width = self.plan.cells, len(self.plan.names)
+        cells, width = self.plan.cells, self.plan.width
         keys, numbers, clock, scratch, minor = self._fixed
         where = address(events), events.shape[1], n, keys, numbers, clock, scratch, minor, address(out), width
         if self._compiled_step(address(cells), address(memory.state), *where):

@@ -16,7 +16,7 @@ import numpy as np
 from tocsin.errors import BadSpec
 from tocsin.features import program as p
 from tocsin.schema import ACCOUNT_EVENTS, KIND_CODE, Kind
-from tocsin.spec import CALENDAR, DECAYED, Condition, Feature
+from tocsin.spec import CALENDAR, DECAYED, Condition, Feature, History
 
 FRAUD_MEMORY = timedelta(days=90)
 """How long a payment waits for its label when only ``since of fraud`` asks for it."""
@@ -174,6 +174,8 @@ class Layout:
     groups: dict[GroupKey, Group] = field(default_factory=dict)
     lookups: list[tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=list)
     of_feature: list[tuple[Feature, Group, int]] = field(default_factory=list)
+    history: History | None = None
+    history_cell: int = p.NOTHING
 
     def value_column(self, name: str) -> int:
         """The place of a number, of the amount or of a calendar column among an event's values."""
@@ -285,6 +287,10 @@ class Layout:
                 pairs = self.tables[(*group.key[0], column)]
                 pairs.pair_cell[group.number, column] = pairs.width
                 pairs.width += 1
+        if self.history is not None:
+            table = self.tables[(self.history.by,)]
+            self.history_cell = table.width
+            table.width += p.HISTORY_TOKENS + (self.history.length + 1) // 2
 
     def template(self, table: Table) -> p.Ints:
         """The row of an entity of which nothing is known: int64[width]."""
@@ -302,6 +308,8 @@ class Layout:
                 elif keep[0] == p.KEEP_PLACE:
                     floats[cell : cell + 2] = np.nan
                     row[cell + 2] = p.NEVER
+        if self.history is not None and table.store == (self.history.by,):
+            row[self.history_cell + p.HISTORY_NEWEST] = p.NEVER
         return row
 
 
@@ -340,16 +348,18 @@ def _source(feature: Feature) -> int:
     return KIND_CODE[Kind(feature.column)] if counts_kind(feature) else KIND_CODE[Kind.PAYMENT]
 
 
-def lay_out(features: Sequence[Feature], numbers: tuple[str, ...]) -> Layout:
-    """What a spec's features need kept.
+def lay_out(features: Sequence[Feature], numbers: tuple[str, ...], history: History | None = None) -> Layout:
+    """What a spec's features, and the last payments of an entity, need kept.
 
     Raises
     ------
     BadSpec : a line asks for what an event does not carry.
     """
-    layout = Layout(numbers)
+    layout = Layout(numbers, history=history)
     for feature in features:
         layout.add_window(feature)
+    if history is not None:
+        layout.lookup((history.by,), (history.by,))
     for feature, group, _ in layout.of_feature:
         layout.add(feature, group)
     layout.finish()

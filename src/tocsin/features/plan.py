@@ -13,7 +13,7 @@ from tocsin.features.program import Ints, Program
 from tocsin.features.words import say, say_column
 from tocsin.spec import CALENDAR, Spec
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the meaning of a feature or the shape of the memory changes; part of every fingerprint."""
 
 
@@ -28,6 +28,7 @@ class Plan:
     stage_names : the stages' names.
     categorical : places in ``names`` of entity columns, folded to ``key % 1021 + 1`` (0: not there).
     keys, numbers : the columns of a batch that are read.
+    history : how many of an entity's last payments stand behind the columns of a row; 0: none are kept.
     fingerprint : hex; two plans with the same one compute and remember the same.
     """
 
@@ -44,6 +45,12 @@ class Plan:
     program: Program = field(repr=False, compare=False)
     cells: Ints = field(repr=False, compare=False)
     words: Mapping[str, str] = field(repr=False, compare=False)
+    history: int = 0
+
+    @property
+    def width(self) -> int:
+        """How wide a row of the kernel is: ``names``, then the last payments, then this one (:mod:`.history`)."""
+        return len(self.names) + (self.history + 1 if self.history else 0)
 
     def describe(self, name: str) -> str:
         """A column in plain words: ``payments by this card in the last hour``.
@@ -88,11 +95,12 @@ def compile_plan(spec: Spec) -> Plan:
         names += [column for column in dict.fromkeys(stage.columns) if column not in names]
         names += [feature.name for feature in stage.features]
         ends.append(len(names))
-    layout = lay_out(spec.features, spec.number_names)
+    layout = lay_out(spec.features, spec.number_names, spec.history)
     features = {feature.name for feature in spec.features}
     raw = [name for name in names if name not in features]
     plain = {"amount", *CALENDAR, *spec.number_names}
     used = [column for _, by in layout.lookups for column in by] + [name for name in raw if name not in plain]
+    used += spec.history.kind if spec.history else ()
     keys = tuple(dict.fromkeys(used))
     program = assemble(spec, layout, names, keys)
     cells = program.cells()
@@ -114,4 +122,5 @@ def compile_plan(spec: Spec) -> Plan:
         program=program,
         cells=cells,
         words=words,
+        history=spec.history.length if spec.history else 0,
     )

@@ -76,6 +76,11 @@ READINGS = (
 # raw inputs: a value column or a folded key, into which column.
 I_KEY, I_INDEX, I_OUT, I_COLUMNS = 0, 1, 2, 3
 
+# histories (none or one): lookup, how many payments, where in the row, where among the outputs, up to four kind columns.
+H_LOOKUP, H_LENGTH, H_ROW, H_OUT, H_KINDS, H_KIND, H_COLUMNS = 0, 1, 2, 3, 4, 5, 9
+# Inside a row: when the newest payment was, which half cell holds the oldest one; then the tokens, two a cell.
+HISTORY_NEWEST, HISTORY_OLDEST, HISTORY_TOKENS = 0, 1, 2
+
 # What every event carries besides the spec's own numbers.
 AMOUNT, HOUR, WEEKDAY, WEEKEND, NIGHT, FIRST_NUMBER = 0, 1, 2, 3, 4, 5
 LATITUDE, LONGITUDE = "latitude", "longitude"
@@ -101,9 +106,13 @@ SECTIONS = (
     "bounds",
     "zone_at",
     "zone_offset",
+    "histories",
+    "gap_edges",
+    "amount_edges",
 )
 (TABLES, LOOKUPS, GROUPS, WINDOWS, SUMS, EXTREMES, DIFFERENTS, VALUES, KEEPS, CONDITIONS) = range(10)
 (FEATURES, INPUTS, SCALE, HALVING, BOUNDS, ZONE_AT, ZONE_OFFSET) = range(10, 17)
+HISTORIES, GAP_EDGES, AMOUNT_EDGES = 17, 18, 19
 
 # The state: of the whole, then of each table, then of each group's ring; integers, in cells.
 (N_NEWEST, N_RECYCLE, N_SEEN, N_LATE, N_LAST_NUMBER, N_IDLE, N_CELLS) = range(7)
@@ -121,7 +130,8 @@ class Program:
     """The arrays of one plan; rows in the order of the spec, columns as named above.
 
     ``scale`` is float64[features]: what a feature's money is divided by (the minor units of one unit, else 1).
-    ``halving`` is float64[keeps]: half-lives a microsecond. ``bounds`` is float64[conditions].
+    ``halving`` is float64[keeps]: half-lives a microsecond. ``bounds`` is float64[conditions]. ``gap_edges`` are in
+    microseconds and ``amount_edges`` in minor units, int64[30], rising; empty where there is no history.
     """
 
     tables: Ints
@@ -141,6 +151,9 @@ class Program:
     bounds: Floats
     zone_at: Ints
     zone_offset: Ints
+    histories: Ints
+    gap_edges: Ints
+    amount_edges: Ints
     templates: tuple[Ints, ...]
     columns: int
     minor_units: float

@@ -26,6 +26,7 @@ from tocsin.features.program import (
     G_VALUES,
     G_WIDTH,
     GROUPS,
+    HISTORIES,
     HOUR,
     I_COLUMNS,
     I_INDEX,
@@ -84,6 +85,7 @@ from tocsin.features.tables import (
     sweep,
     table_state,
 )
+from tocsin.features.tokens import recall
 from tocsin.schema import KIND_CODE, Kind
 
 _PAYMENT = KIND_CODE[Kind.PAYMENT]
@@ -240,6 +242,8 @@ def one(
         raw_inputs(program, keys, stride, values, minor, out)
         for f in range(rows_of(program, FEATURES)):
             read(program, state, f, rows, values, at, out)
+        if rows_of(program, HISTORIES) != 0:
+            recall(program, rows, keys, stride, values, at, out)
     remember(program, state, kind, peek(event, V_NUMBER * stride), values, chosen, rows, out)
 
 
