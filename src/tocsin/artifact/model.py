@@ -12,9 +12,13 @@ from numpy.typing import NDArray
 
 from tocsin import spec as specs
 from tocsin.artifact.anomaly import ANOMALY, AnomalyScorer
+from tocsin.artifact.anomaly import NAME as ANOMALY_COLUMN
 from tocsin.artifact.card import Card, read_card
-from tocsin.artifact.reasons import reasons_of, why_of
+from tocsin.artifact.network import NETWORK, SURPRISE, SURPRISES, NetworkScorer, SurpriseScorer, tokens_of
+from tocsin.artifact.past import notes_of
+from tocsin.artifact.reasons import NETWORK_LINE, reasons_of, why_of
 from tocsin.artifact.shap import Explainer
+from tocsin.artifact.shares import divide
 from tocsin.artifact.trees import MOST_TREES, Trees, read_trees, walk
 from tocsin.errors import BadInput, Damaged
 from tocsin.features import Plan, compile_plan
@@ -94,7 +98,7 @@ class Artifact:
 
         Parameters
         ----------
-        matrix : float64[n, len(plan.names)] as the kernel makes them; NaN where nothing is known.
+        matrix : float64[n, plan.width] as the kernel makes them; NaN where nothing is known.
 
         Raises
         ------
@@ -117,13 +121,14 @@ class Artifact:
         return out
 
     def columns(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The model's own columns: the kernel's, and the anomaly score behind them where the model uses one."""
-        rows = np.ascontiguousarray(matrix, dtype=np.float64)
-        if rows.ndim != 2 or rows.shape[1] != len(self.plan.names):
+        """The model's own columns: the kernel's without the last payments behind them, and the anomaly score."""
+        rows = np.asarray(matrix, dtype=np.float64)
+        if rows.ndim != 2 or rows.shape[1] != self.plan.width:
             raise BadInput(
-                f"rows must have the {len(self.plan.names)} columns of the model's plan; got shape {rows.shape}.",
+                f"rows must have the {self.plan.width} columns of the model's plan; got shape {rows.shape}.",
                 field="matrix",
             )
+        rows = np.ascontiguousarray(rows[:, : len(self.plan.names)])
         if self._anomaly is None:
             return rows
         return np.column_stack([rows, self._anomaly(rows)])
