@@ -5,11 +5,16 @@
 #   make bench NAME=kernel    one benchmark, rivals side by side (QUICK=1 for under a minute)
 #   make docs    the pictures in docs/, taken anew from the real pages
 # Each does its own set-up in .venv; nothing needs to be installed beforehand but git, make and Python 3.11 or newer.
+# They install PyTorch first. To name the build yourself (a smaller one, or one for your GPU), in a fresh clone or
+# after `make clean`:
+#   make demo TORCH="torch==2.13.0 --index-url ADDRESS"     or TORCH=path/to/torch-2.13.0-....whl
 
 SHELL := /bin/bash
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
+# Which build of PyTorch trains the networks: anything that pip's install takes. Serving never needs it.
+TORCH ?= torch==2.13.0
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
@@ -24,12 +29,17 @@ help:
 	$(PYTHON) -m venv .venv
 	@touch $@
 
+# First and without what it needs: the rest is taken from where all the rest is taken from, at the pinned versions.
+.venv/torch.installed: .venv/python constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(TORCH)
+	@touch $@
+
 # One stamp for each set of packages, so that a demo does not wait for browsers' drivers and rivals.
-.venv/%.installed: .venv/python pyproject.toml constraints.txt
+.venv/%.installed: .venv/torch.installed pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$*]'
 	@touch $@
 
-demo: .venv/learn.installed
+demo: .venv/learn,networks.installed
 	$(BIN)/tocsin demo $(ARGS)
 
 test: .venv/dev.installed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,28 @@ def test_a_full_disk_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
 
     monkeypatch.setattr(main.group, "main", fails)
     assert "the disk must have room" in refused(monkeypatch, capsys)
+
+
+@pytest.mark.parametrize(("module", "extra"), [("torch", "networks"), ("onnx", "learn"), ("psycopg", "postgres")])
+def test_a_part_that_is_not_installed_is_named_with_the_way_to_it(
+    module: str, extra: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)  # as if it were not installed
+
+    def needs(**_: object) -> None:
+        import_module(module)
+
+    monkeypatch.setattr(main.group, "main", needs)
+    assert f"pip install 'tocsin[{extra}]'" in refused(monkeypatch, capsys)
+
+
+def test_an_import_of_ours_that_fails_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(**_: object) -> None:
+        import_module("tocsin.no_such_module")
+
+    monkeypatch.setattr(main.group, "main", fails)
+    with pytest.raises(ModuleNotFoundError):
+        main.main()
 
 
 def test_a_port_is_looked_at_before_anything_is_promised() -> None:

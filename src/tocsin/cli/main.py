@@ -28,6 +28,18 @@ VERBS: dict[str, str] = {
 }
 
 
+# What only some need, imported where it is needed -> what is missing, in words, and the extra that brings it.
+_PARTS = {
+    "torch": ("a network needs PyTorch", "networks"),
+    "jaxtyping": ("a network needs jaxtyping", "networks"),
+    "safetensors": ("a network's weights need safetensors", "networks"),
+    "onnx": ("writing a model needs onnx", "learn"),
+    "sklearn": ("this way of learning needs scikit-learn", "learn"),
+    "matplotlib": ("a report's pictures need Matplotlib", "learn"),
+    "psycopg": ("a ledger in PostgreSQL needs psycopg", "postgres"),
+}
+
+
 class _Verbs(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(VERBS)
@@ -78,6 +90,11 @@ def _show(refusal: str) -> None:
 
 def _outside(error: Exception) -> str | None:
     """What the machine refused, a file or the database, in one message; None if the error is a fault of ours."""
+    if isinstance(error, ModuleNotFoundError) and (part := _PARTS.get((error.name or "").split(".")[0])):
+        what, extra = part
+        return (
+            f"{what}, which is not installed here. Install it: pip install 'tocsin[{extra}]'; serving needs none of it."
+        )
     database = sys.modules.get("sqlalchemy.exc")  # only who opened a ledger can meet its errors
     if database is not None and isinstance(error, database.SQLAlchemyError):
         said = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
