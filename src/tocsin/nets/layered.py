@@ -1,0 +1,151 @@
+"""The layered network: it starts from the trees, and each stage adds its own data to what the stages before made.
+
+    stage 1  amount, time            x1 → block 1 → h1 → exit 1
+    stage 2  customer, card, device  x2 → block 2 → h2 → exit 2
+    …                                …                   (as many as the spec has)
+    last     the account's past      xS, window of payments → block S → hS → exit S
+
+    exit s   a_s·l_s + w_s·h_s + b_s,   l_s the trees' calibrated log-odds after stage s
+
+At the start a = 1, w = 0, b = 0: the untrained network *is* the trees, so whatever training does can be kept only if it
+adds. The difference between two exits is what a stage's data said, as odds, and the differences add up to the score.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from tocsin.nets.parts import Block, Codes, Numbers, Past
+
+
+@dataclass(frozen=True, slots=True)
+class LayeredSettings:
+    """The size of a layered network and what it may forget while it learns.
+
+    Parameters
+    ----------
+    wide, inner : units of the state between stages, and inside a block.
+    past : units of the recurrent layer that reads the window of payments; 0 for none.
+    past_reads : what it reads of each payment.
+    waves : frequencies a number is spread over; 0 for none.
+    forget_id, forget_stage : how often, in training, a code is taken for unknown, and a whole stage's data for missing.
+    from_stage : stages before this one (counted from 0) stay exactly the trees'.
+    trees : whether the trees' log-odds are given; without them the network starts from nothing.
+    """
+
+    wide: int = 64
+    inner: int = 128
+    dropout: float = 0.1
+    past: int = 32
+    past_reads: tuple[str, ...] = ("kind", "gap")
+    waves: int = 12
+    forget_id: float = 0.05
+    forget_stage: float = 0.1
+    from_stage: int = 0
+    trees: bool = True
+
+
+class Stage(nn.Module):
+    """One stage: its columns, what the trees say so far, and (the last one) the past → a new state and an exit."""
+
+    def __init__(self, numbers: list[int], codes: list[int], past: int, settings: LayeredSettings) -> None:
+        super().__init__()
+        self.number_columns, self.code_columns = numbers, codes
+        self.numbers = Numbers(len(numbers), waves=settings.waves) if numbers else None
+        self.codes = Codes(len(codes), forget=settings.forget_id) if codes else None
+        self.forget = settings.forget_stage
+        added = past + 1
+        added += self.numbers.width if self.numbers is not None else 0
+        added += self.codes.width if self.codes is not None else 0
+        self.block = Block(settings.wide, added, inner=settings.inner, dropout=settings.dropout)
+        self.exit = nn.Linear(settings.wide, 1)
+        nn.init.zeros_(self.exit.weight)
+        nn.init.zeros_(self.exit.bias)
+        self.trust = nn.Parameter(torch.ones(1))
+
+    def forward(self, state: Tensor, rows: Tensor, margin: Tensor, past: Tensor | None) -> tuple[Tensor, Tensor]:
+        """state float[n, wide], rows float[n, d], margin float[n, 1], past float[n, p] → the next state, the exit [n, 1]."""
+        added = [margin / 4]
+        if self.training and self.forget:  # a look-up that timed out: nothing of this stage is known
+            lost = torch.rand(len(rows), 1, device=rows.device) < self.forget
+            rows = torch.where(lost, torch.full_like(rows, torch.nan), rows)
+        if self.numbers is not None:
+            added.append(self.numbers(rows[:, self.number_columns]))
+        if self.codes is not None:
+            added.append(self.codes(rows[:, self.code_columns]))
+        if past is not None:
+            added.append(past)
+        state = self.block(state, torch.cat(added, dim=1))
+        return state, self.trust * margin + self.exit(state)
+
+
+class Layered(nn.Module):
+    """The network for rows of payments, every stage with its exit.
+
+    Parameters
+    ----------
+    ends : stage s may use the first ``ends[s]`` columns; its own are those since the stage before.
+    categorical : columns that hold codes, not amounts.
+    history : payments before this one in the window; 0 where the spec keeps none.
+
+    Examples
+    --------
+    >>> net = Layered(ends=(2, 3), categorical=(1,), history=4).eval()
+    >>> margins = torch.tensor([[0.5, -1.0]])
+    >>> net(torch.zeros(1, 3), margins, torch.zeros(1, 5, dtype=torch.int64)).tolist()
+    [[0.5, -1.0]]
+    """
+
+    def __init__(
+        self,
+        ends: tuple[int, ...],
+        categorical: tuple[int, ...] = (),
+        history: int = 0,
+        settings: LayeredSettings | None = None,
+    ) -> None:
+        super().__init__()
+        self.settings = settings or LayeredSettings()
+        self.ends, self.categorical, self.history = ends, categorical, history
+        reads_past = history > 0 and self.settings.past > 0
+        self.past = Past(self.settings.past, self.settings.past_reads) if reads_past else None
+        codes = set(categorical)
+        stages: list[Stage] = []
+        for s, (begin, end) in enumerate(zip((0, *ends[:-1]), ends, strict=True)):
+            own = range(begin, end)
+            last = self.past.width if self.past is not None and s == len(ends) - 1 else 0
+            stages.append(
+                Stage([c for c in own if c not in codes], [c for c in own if c in codes], last, self.settings)
+            )
+        self.stages = nn.ModuleList(stages)
+
+    @torch.no_grad()
+    def fit_scale(self, rows: Tensor) -> None:
+        """Take from training rows float[n, d] what is usual in each column, and which codes there are."""
+        for stage in self.stages:
+            assert isinstance(stage, Stage)
+            if stage.numbers is not None:
+                stage.numbers.fit_scale(rows[:, stage.number_columns])
+            if stage.codes is not None:
+                stage.codes.fit_seen(rows[:, stage.code_columns])
+
+    def forward(self, rows: Tensor, margins: Tensor, history: Tensor) -> Tensor:
+        """The exits.
+
+        Shape
+        -----
+        rows float32[n, d], NaN where nothing is known; margins float32[n, stages], the trees' calibrated log-odds;
+        history int64[n, history + 1], the payment itself last → float32[n, stages], log-odds.
+        """
+        past = self.past(history)[:, -1] if self.past is not None else None
+        if not self.settings.trees:
+            margins = torch.zeros_like(margins)
+        state = torch.zeros(len(rows), self.settings.wide, device=rows.device, dtype=rows.dtype)
+        exits = []
+        for s, stage in enumerate(self.stages):
+            margin = margins[:, s : s + 1]
+            state, out = stage(state, rows, margin, past if s == len(self.stages) - 1 else None)
+            exits.append(margin if s < self.settings.from_stage else out)
+        return torch.cat(exits, dim=1)
