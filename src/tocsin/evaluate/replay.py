@@ -27,7 +27,7 @@ SLICE = 65_536
 
 
 def walk(table: Table, kernel: Kernel, told: Told) -> NDArray[np.float64]:
-    """float64[payments, columns]: each payment's features just before it, going on from what the kernel remembers.
+    """float64[payments, plan.width]: each payment's features just before it, going on from what the kernel remembers.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def walk(table: Table, kernel: Kernel, told: Told) -> NDArray[np.float64]:
     """
     stream = table.stream()
     stream = _numbered_from(stream, kernel.last_number) if kernel.last_number else stream
-    matrix = np.empty((len(table), len(kernel.plan.names)))
+    matrix = np.empty((len(table), kernel.plan.width))
     filled = 0
     for first in range(0, len(stream), SLICE):
         rows = kernel.step(stream.take(slice(first, first + SLICE)))

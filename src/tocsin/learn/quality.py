@@ -72,7 +72,7 @@ def quality(model: Artifact, held_out: Examples) -> Quality | None:
     known = held_out.label != UNKNOWN
     if len(np.unique(held_out.label[known])) < 2:
         return None
-    scored = model.score(held_out.matrix[:, : len(model.plan.names)])
+    scored = model.score(held_out.matrix)
     weight = np.ones(len(held_out)) if held_out.weight is None else held_out.weight
     truth, mass = held_out.label[known], weight[known]
     exits = scored.exits

@@ -104,7 +104,7 @@ def features(table: Table, plan: Plan, told: Told = _silent, *, chunk: int = 65_
     """Every payment's features as live would have seen them, and the memory after the last event."""
     kernel = Kernel(plan)
     stream = table.stream()
-    matrix = np.empty((len(table), len(plan.names)))
+    matrix = np.empty((len(table), plan.width))
     filled = 0
     for first in range(0, len(stream), chunk):
         rows = kernel.step(stream.take(slice(first, first + chunk)))
@@ -177,7 +177,8 @@ def learn(
     """
     forest: IsolationForest | None = None
     windows = windows_of(examples, recipe)
-    names = plan.names
+    names, rows = plan.names, examples
+    examples = replace(rows, matrix=rows.matrix[:, : len(names)])  # trees look at no token
     if recipe.way == "anomaly" or recipe.anomaly:
         told("learning what is usual", 0.0)
         forest = IsolationForest(plan.categorical, seed=recipe.boosting.seed)
@@ -189,7 +190,8 @@ def learn(
         )
         names = (*names, NAME)
     if recipe.way == "anomaly":
-        return _anomaly_model(examples, spec, plan, recipe, windows, forest, names, source)
+        learned = _anomaly_model(examples, spec, plan, recipe, windows, forest, names, source)
+        return _measured(learned, spec, plan, rows)
     ends = (*plan.ends[:-1], len(names))
     trees = StagedTrees(ends, plan.categorical, recipe.boosting)
     newest = examples.as_known_at(windows.made).take(windows.newest[: int((examples.at < windows.made).sum())])
@@ -222,7 +224,7 @@ def learn(
     files = {SPEC: spec.text.encode(), TREES: trees.text_.encode()}
     if forest is not None:
         files[ANOMALY] = forest.graph_
-    return _measured(Learned(card, files, windows), spec, plan, examples)
+    return _measured(Learned(card, files, windows), spec, plan, rows)
 
 
 def _measured(learned: Learned, spec: Spec, plan: Plan, examples: Examples) -> Learned:
@@ -263,8 +265,7 @@ def _anomaly_model(
     policy = _recounted(policy, recipe.goal, quiet, calibration(odds_of(quiet.matrix[:, -1])))
     stage = StageCard(name="anomaly", columns=len(names), trees=0, calibration=calibration)
     card = _card(spec, plan, recipe, names, (stage,), newest, policy, examples, known, source, forest)
-    files = {SPEC: spec.text.encode(), ANOMALY: forest.graph_}
-    return _measured(Learned(card, files, windows), spec, plan, examples)
+    return Learned(card, {SPEC: spec.text.encode(), ANOMALY: forest.graph_}, windows)
 
 
 def _calibrated(margin: NDArray[np.float64], newest: Examples) -> Calibration:
