@@ -128,5 +128,5 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_work(
 def test_a_card_from_another_time_is_refused(made: Any, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     write(copy, msgspec.structs.replace(made.model.card, format=99), files_of(made))
-    with pytest.raises(Damaged, match="format 1; got 99"):
+    with pytest.raises(Damaged, match="format 2; got 99"):
         load(copy)

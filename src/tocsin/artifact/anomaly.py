@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from tocsin.artifact.card import AnomalyCard
-from tocsin.errors import Damaged
+from tocsin.artifact.graph import Graph
 
 ANOMALY = "anomaly.onnx"
 NAME = "anomaly"
@@ -21,22 +18,13 @@ class AnomalyScorer:
 
     Parameters
     ----------
-    graph : the ONNX file or its bytes; one input ``rows`` float32[n, columns], an output ``scores`` float32[n, 1].
+    graph : the ONNX file's bytes; one input ``rows`` float32[n, columns], an output ``scores`` float32[n, 1].
     card : which columns it reads and what stands in for a missing value.
     """
 
-    def __init__(self, graph: Path | bytes, card: AnomalyCard) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        try:
-            self._session: Any = onnxruntime.InferenceSession(
-                graph if isinstance(graph, bytes) else str(graph), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # ONNX Runtime has a class of its own for each way to fail
-            raise Damaged(f"ONNX Runtime cannot read {ANOMALY}: {error}.", field=ANOMALY) from error
+    def __init__(self, graph: bytes, card: AnomalyCard) -> None:
+        width = len(card.columns)
+        self._graph = Graph(graph, ANOMALY, {"rows": ("float32", width)}, {"scores": 1})
         self._columns = np.array(card.columns, dtype=np.int64)
         self._fill = np.array(card.fill, dtype=np.float64)
 
@@ -45,8 +33,8 @@ class AnomalyScorer:
         if not len(matrix):
             return np.zeros(0)
         rows = ready(matrix, self._columns, self._fill)
-        (scores,) = self._session.run(["scores"], {"rows": rows})
-        return np.asarray(np.clip(scores.astype(np.float64).ravel(), 0.0, 1.0))
+        scores = self._graph("scores", rows=rows).astype(np.float64).ravel()
+        return np.asarray(np.clip(scores, 0.0, 1.0))
 
 
 def ready(matrix: NDArray[np.float64], columns: NDArray[np.int64], fill: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -12,7 +12,8 @@ from tocsin.errors import BadInput, Damaged
 from tocsin.measure.calibration import Calibration
 from tocsin.measure.policy import Policy
 
-FORMAT = 1
+FORMAT = 2
+"""Raised when cards are written otherwise; 2 since there are networks."""
 CARD = "model.json"
 
 
@@ -50,7 +51,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    way: Literal["trees", "anomaly"]
+    way: Literal["trees", "anomaly", "network"]
     inputs: tuple[str, ...]
     plan: str
     stages: tuple[StageCard, ...]
@@ -61,6 +62,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     settings: dict[str, float | int | str | bool | None] = {}
     libraries: dict[str, str] = {}
     anomaly: AnomalyCard | None = None
+    surprise: SurpriseCard | None = None
+    network: NetworkCard | None = None
     files: dict[str, str] = {}
     format: int = FORMAT
     version: str = ""
@@ -71,6 +74,29 @@ class AnomalyCard(msgspec.Struct, frozen=True, kw_only=True):
 
     columns: tuple[int, ...]
     fill: tuple[float, ...]
+
+
+class SurpriseCard(msgspec.Struct, frozen=True, kw_only=True):
+    """What the surprise reads and what is usual.
+
+    ``history`` payments before this one; ``usual`` nats of a payment's gap, hour, kind and amount where it was learned.
+    """
+
+    history: int
+    usual: tuple[float, float, float, float]
+
+
+class NetworkCard(msgspec.Struct, frozen=True, kw_only=True):
+    """How the network stands on the trees.
+
+    ``trees`` turn the trees' margin after each stage into the log-odds the network starts from; ``correction`` is how much of
+    what the network then says is believed, 0 (nothing: the trees' own score) to 1; ``history`` payments before this one
+    are read, 0 for none. What comes out is calibrated stage by stage like any margin (:class:`StageCard`).
+    """
+
+    trees: tuple[Calibration, ...]
+    correction: float
+    history: int
 
 
 def sealed(card: Card) -> Card:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,10 +14,18 @@ from numpy.typing import NDArray
 from tocsin import spec as specs
 from tocsin.artifact.anomaly import ANOMALY, AnomalyScorer
 from tocsin.artifact.anomaly import NAME as ANOMALY_COLUMN
-from tocsin.artifact.card import Card, read_card
-from tocsin.artifact.network import NETWORK, SURPRISE, SURPRISES, NetworkScorer, SurpriseScorer, tokens_of
-from tocsin.artifact.past import notes_of
-from tocsin.artifact.reasons import NETWORK_LINE, reasons_of, why_of
+from tocsin.artifact.card import CARD, Card, read_card
+from tocsin.artifact.network import (
+    NETWORK,
+    NETWORK_LINE,
+    SURPRISE,
+    SURPRISES,
+    NetworkScorer,
+    SurpriseScorer,
+    tokens_of,
+)
+from tocsin.artifact.past import network_note, surprise_notes
+from tocsin.artifact.reasons import reasons_of, why_of
 from tocsin.artifact.shap import Explainer
 from tocsin.artifact.shares import divide
 from tocsin.artifact.trees import MOST_TREES, Trees, read_trees, walk
@@ -28,6 +37,9 @@ from tocsin.schema import Reason
 from tocsin.spec import Spec
 
 TREES, SPEC = "trees.txt", "spec.toml"
+_READ = {SPEC, TREES, ANOMALY, SURPRISE, NETWORK}
+"""The rest of a model's files are for learning on."""
+_NO_TOKENS = np.zeros((0, 1), dtype=np.int64)
 
 
 class Scored(NamedTuple):
@@ -54,15 +66,27 @@ class Artifact:
     Attributes
     ----------
     version : the name and a hash of all content; two models with the same version score alike to the bit.
-    inputs : the names of the model's columns; all but a last ``anomaly`` are ``plan.names``.
+    inputs : the names of the model's columns: ``plan.names``, then what scores without labels, where the model uses it:
+        ``anomaly``, ``surprise`` and its means.
     """
 
-    def __init__(self, card: Card, spec: Spec, plan: Plan, trees: str | None, anomaly: AnomalyScorer | None) -> None:
+    def __init__(
+        self,
+        card: Card,
+        spec: Spec,
+        plan: Plan,
+        trees: str | None,
+        anomaly: AnomalyScorer | None,
+        surprise: SurpriseScorer | None = None,
+        network: NetworkScorer | None = None,
+    ) -> None:
         self.card = card
         self.spec = spec
         self.plan = plan
         self._text = trees
         self._anomaly = anomaly
+        self._surprise = surprise
+        self._network = network
         self._trees: Trees | None = read_trees(trees) if trees is not None else None
         self._explainer: Explainer | None = None
         self._lock = threading.Lock()
@@ -111,70 +135,100 @@ class Artifact:
         return Scored(self.card.base, delta, logit, value)
 
     def margins(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        """float64[n, stages]: the uncalibrated log-odds after each stage."""
-        columns = self.columns(matrix)
+        """float64[n, stages]: the log-odds after each stage, trees and network together, before the stages' calibration."""
+        columns, tokens = self._read(matrix)
         if self._trees is None:
             return odds_of(columns[:, -1:])
-        out = np.empty((len(columns), len(self._ends)))
+        margins = self._walk(columns)
+        return margins if self._network is None else self._network(columns, margins, tokens)
+
+    def columns(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """float64[n, len(inputs)]: the kernel's columns without the last payments, then what scores without labels."""
+        return self._read(matrix)[0]
+
+    def _walk(self, columns: NDArray[np.float64]) -> NDArray[np.float64]:
+        """float64[n, stages]: the trees' own margins."""
         trees = self._trees
+        assert trees is not None
+        out = np.empty((len(columns), len(self._ends)))
         walk(trees.nodes, trees.bits, trees.leaves, trees.roots, self._ends, columns, out)
         return out
 
-    def columns(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The model's own columns: the kernel's without the last payments behind them, and the anomaly score."""
-        rows = np.asarray(matrix, dtype=np.float64)
+    def _read(self, matrix: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """The kernel's rows as the model's columns, and the last payments as tokens where anything reads them."""
+        rows = np.ascontiguousarray(matrix, dtype=np.float64)
         if rows.ndim != 2 or rows.shape[1] != self.plan.width:
             raise BadInput(
                 f"rows must have the {self.plan.width} columns of the model's plan; got shape {rows.shape}.",
                 field="matrix",
             )
-        rows = np.ascontiguousarray(rows[:, : len(self.plan.names)])
-        if self._anomaly is None:
-            return rows
-        return np.column_stack([rows, self._anomaly(rows)])
+        own = len(self.plan.names)
+        tokens = _NO_TOKENS
+        if self._surprise is not None or self._network is not None:
+            tokens = tokens_of(rows, own) if self.plan.history else np.zeros((len(rows), 1), dtype=np.int64)
+        if len(self.inputs) == self.plan.width == own:
+            return rows, tokens
+        columns = np.empty((len(rows), len(self.inputs)))
+        columns[:, :own] = rows[:, :own]
+        if self._anomaly is not None:
+            columns[:, own] = self._anomaly(rows)
+        if self._surprise is not None:
+            columns[:, -len(SURPRISES) :] = self._surprise(tokens)
+        return columns, tokens
 
     def shares(self, matrix: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Each column's share of each stage, after calibration.
+        """Each column's share of each stage, after calibration; the network's own share is the last.
 
         Returns
         -------
         usual : float64[stages], what every payment gets from the stage.
-        share : float64[n, stages, len(inputs)]; ``usual[s] + share[i, s].sum()`` is the delta of stage s, within 1e-9.
+        share : float64[n, stages, len(lines)]; ``usual[s] + share[i, s].sum()`` is the delta of stage s, within 1e-9.
         """
-        columns = self.columns(matrix)
+        columns, tokens = self._read(matrix)
         if self._trees is None:
             return np.zeros(1), np.zeros((len(columns), 1, len(self.inputs)))
-        explainer = self._explain()
-        stages = len(self._ends)
-        share = np.zeros((len(columns), stages, len(self.inputs)))
-        usual = np.zeros(stages)
-        summed = np.zeros((len(columns), len(self.inputs)))
-        expected, begin, above, scaled = 0.0, 0, self.card.base, np.zeros_like(summed)
-        for s, end in enumerate(self._ends):
-            raw = explainer.shares(columns, begin, int(end))
-            summed = summed + raw[:, :-1]
-            expected += float(raw[0, -1]) if len(raw) else 0.0
-            # A curved calibration is followed along the line from what is usual to this payment's margin, so what the
-            # columns add still adds up after it.
-            curve = self.card.stages[s].calibration
-            at_usual = float(curve(np.array([expected]))[0])
-            reached = curve(summed.sum(axis=1) + expected)
-            way = summed.sum(axis=1)
-            slope = np.where(np.abs(way) > 1e-9, (reached - at_usual) / np.where(way == 0, 1.0, way), curve.high)
-            now = summed * slope[:, None]
-            share[:, s] = now - scaled
-            usual[s] = at_usual - above
-            scaled, above, begin = now, at_usual, int(end)
-        return usual, share
+        return self._divide(columns, tokens, self._walk(columns))
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What has a share of a stage: the columns, and the network where there is one."""
+        return self.inputs if self._network is None else (*self.inputs, NETWORK_LINE)
+
+    def _divide(
+        self, columns: NDArray[np.float64], tokens: NDArray[np.int64], margins: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        network = None
+        if self._network is not None:
+            added = self._network(columns, margins, tokens) - self._network.start(margins)[0]
+            network = self._network.card.trees, added
+        curves = [stage.calibration for stage in self.card.stages]
+        return divide(self._explain(), columns, self._ends.tolist(), curves, self.card.base, network)
 
     def reasons(self, matrix: NDArray[np.float64], top: int = 3) -> list[tuple[Reason, ...]]:
-        """For each row the features that raised its score most, in words, the strongest first."""
-        columns = self.columns(matrix)
-        share = self.shares(matrix)[1] if self._trees is not None else self._without(columns)
+        """For each row what raised its score most, in words, the strongest first."""
+        columns, tokens = self._read(matrix)
+        if self._trees is None:
+            share, notes = self._without(columns), [dict[str, str]() for _ in columns]
+        else:
+            margins = self._walk(columns)
+            share = self._divide(columns, tokens, margins)[1]
+            notes = self._notes(columns, tokens, margins)
         return [
-            reasons_of(self.spec, self.plan, self.inputs, self.stage_names, row, shares, top)
-            for row, shares in zip(columns, share, strict=True)
+            reasons_of(self.spec, self.plan, self.lines, self.stage_names, row, shares, top, told)
+            for row, shares, told in zip(columns, share, notes, strict=True)
         ]
+
+    def _notes(
+        self, columns: NDArray[np.float64], tokens: NDArray[np.int64], margins: NDArray[np.float64]
+    ) -> list[dict[str, str]]:
+        """For each row what the networks themselves say about their lines; the words for it are elsewhere."""
+        notes: list[dict[str, str]] = [{} for _ in columns]
+        if self._surprise is not None:
+            notes = surprise_notes(self._surprise, columns[:, -len(SURPRISES) :], tokens)
+        if self._network is not None:
+            for i, note in enumerate(notes):
+                note[NETWORK_LINE] = network_note(self._network, columns[i], margins[i], tokens[i])
+        return notes
 
     def _without(self, columns: NDArray[np.float64]) -> NDArray[np.float64]:
         """float64[n, 1, inputs]: for a model that is one anomaly score, how much lower each row would score with one
@@ -211,10 +265,24 @@ class Artifact:
                 field=SPEC,
                 hint="This Tocsin computes features differently; learn the model again.",
             )
-        if len(card.inputs) - len(names) != (self._anomaly is not None):
-            raise Damaged("the card names columns that neither the spec nor an anomaly score gives.", field=ANOMALY)
+        more: tuple[str, ...] = (ANOMALY_COLUMN,) if self._anomaly is not None else ()
+        more += SURPRISES if self._surprise is not None else ()
+        if card.inputs[len(names) :] != more:
+            raise Damaged("the card names columns that neither the spec nor a score without labels gives.", field=CARD)
+        for name, kept in ((SURPRISE, self._surprise), (NETWORK, self._network)):
+            if kept is not None and kept.card.history != self.plan.history:
+                raise Damaged(
+                    f"{name} reads {kept.card.history} payments of the past; the spec keeps {self.plan.history}.",
+                    field=name,
+                )
+        if (card.way == "network") != (self._network is not None) or (
+            card.network is not None and len(card.network.trees) != len(card.stages)
+        ):
+            raise Damaged(
+                "the card must tell of a network with as many stages as the trees; it does not.", field=NETWORK
+            )
         if self._trees is None:
-            if card.way != "anomaly" or self._anomaly is None or len(card.stages) != 1:
+            if card.way != "anomaly" or self._anomaly is None or len(card.stages) != 1 or self._surprise is not None:
                 raise Damaged("a model without trees must be one anomaly score.", field=TREES)
             return
         ends = [stage.trees for stage in card.stages]
@@ -233,13 +301,34 @@ def load(folder: str | Path) -> Artifact:
     """
     path = Path(folder)
     card = read_card(path)
-    for name in (SPEC, *((TREES,) if card.way == "trees" else ()), *((ANOMALY,) if card.anomaly else ())):
+    parts = {TREES: card.way != "anomaly", ANOMALY: card.anomaly, SURPRISE: card.surprise, NETWORK: card.network}
+    for name in (SPEC, *(name for name, there in parts.items() if there)):
         if name not in card.files:
             raise Damaged(f"the card in {path} has no fingerprint of {name}.", field=name)
-    spec = specs.parse((path / SPEC).read_text(encoding="utf-8"))
-    trees = (path / TREES).read_text(encoding="utf-8") if card.way == "trees" else None
-    anomaly = AnomalyScorer(path / ANOMALY, card.anomaly) if card.anomaly else None
-    return Artifact(card, spec, compile_plan(spec), trees, anomaly)
+    return made_of(card, {name: (path / name).read_bytes() for name in card.files if name in _READ})
+
+
+def made_of(card: Card, files: Mapping[str, bytes], spec: Spec | None = None, plan: Plan | None = None) -> Artifact:
+    """A model of a card and the content of its files, written or not.
+
+    Parameters
+    ----------
+    spec, plan : where they are at hand, so that they are not made again.
+
+    Raises
+    ------
+    Damaged : a file does not fit the card; its name is in the message.
+    """
+    spec = spec or specs.parse(files[SPEC].decode("utf-8"))
+    return Artifact(
+        card,
+        spec,
+        plan or compile_plan(spec),
+        files[TREES].decode("utf-8") if TREES in files else None,
+        AnomalyScorer(files[ANOMALY], card.anomaly) if card.anomaly else None,
+        SurpriseScorer(files[SURPRISE], card.surprise) if card.surprise else None,
+        NetworkScorer(files[NETWORK], card.network, len(card.inputs)) if card.network else None,
+    )
 
 
 def odds_of(score: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -7,11 +7,13 @@ choice of the strongest, and never claims to be all.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tocsin.artifact.network import NETWORK_LINE
+from tocsin.artifact.past import TOGETHER
 from tocsin.artifact.words import Fragment, fragment
 from tocsin.features import Plan
 from tocsin.schema import Reason
@@ -26,12 +28,16 @@ def reasons_of(
     row: NDArray[np.float64],
     share: NDArray[np.float64],
     top: int,
+    notes: Mapping[str, str] | None = None,
 ) -> tuple[Reason, ...]:
     """The strongest reasons of one payment, each saying something else.
 
     Parameters
     ----------
-    row : float64[d], the values. share : float64[stages, d], each value's share of each stage in log-odds.
+    inputs : what has a share; the columns, and behind them what is no column (the network).
+    row : float64[d], the values. share : float64[stages, len(inputs)], each one's share of each stage in log-odds.
+    notes : what more is known of one of them (:mod:`tocsin.artifact.past`); told
+        behind its name and a dot.
     """
     found: list[Reason] = []
     said: set[str] = set()
@@ -41,7 +47,9 @@ def reasons_of(
         delta = float(share[stage, column])
         if delta <= 0 or len(found) == top:
             break
-        name, value = inputs[column], float(row[column])
+        name, value = inputs[column], float(row[column]) if column < len(row) else float("nan")
+        if note := (notes or {}).get(name):  # the past is read in the last stage only
+            name = f"{name}.{note if name != NETWORK_LINE or stage == len(stages) - 1 else TOGETHER}"
         if np.isnan(value) and _first_seen(spec, name, inputs, row):
             value = 0.0
         words = fragment(spec, name, value, _describe(plan, name))

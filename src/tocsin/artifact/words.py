@@ -7,6 +7,7 @@ from datetime import timedelta
 from math import isnan
 from typing import Literal
 
+from tocsin.artifact.network import NETWORK_LINE, SURPRISES
 from tocsin.schema import ACCOUNT_EVENTS
 from tocsin.spec import Feature, Spec, say_span
 
@@ -28,6 +29,24 @@ _WORDS = {
 }
 _SYMBOLS = {"EUR": "€ ", "USD": "$ ", "GBP": "£ ", "JPY": "¥ "}
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_PAST = {
+    "order": "the order of the last payments",
+    "kinds": "the {kinds} of the last payments",
+    "rhythm": "the rhythm of the last payments",
+    "order and rhythm": "the order and rhythm of the last payments",
+    "kinds and rhythm": "the {kinds} and the rhythm of the last payments",
+    "hours": "the hours of the last payments",
+    "amounts": "the amounts of the last payments",
+    "past": "the last payments taken together",
+}
+_SURPRISED = {
+    "gap": "a pause unlike this account's rhythm",
+    "hour": "an hour unlike this account's habits",
+    "kind": "a {kind} that was not to be expected of this account now",
+    "amount": "an amount unlike this account's habits",
+    "unlike": "a payment unlike this account's rhythm",
+    "usual": "a payment much like this account's others",
+}
 _LONG = 3 * 86400.0
 """Beyond three days nothing is said to have come "after" something, and nothing is new."""
 _UNITS = {"d": "day", "h": "hour", "m": "minute", "s": "second"}
@@ -96,6 +115,8 @@ def fragment(spec: Spec, name: str, value: float, described: str) -> Fragment:
     described : the feature in plain words, used where the value needs no phrase of its own.
     """
     feature = next((f for f in spec.features if f.name == name), None)
+    if feature is None and name.partition(".")[0] in (NETWORK_LINE, *SURPRISES):
+        return _learned(spec, *name.partition(".")[::2])
     if feature is None:
         return _raw(spec, name, value)
     family = _family(feature)
@@ -151,6 +172,18 @@ def _raw(spec: Spec, name: str, value: float) -> Fragment:
     if name in spec.key_names:
         return Fragment(f"this {word(name)}" if value else f"no {word(name)} given", "aside", name)
     return Fragment(f"{word(name)} {plain_number(value)}", "plain", name)
+
+
+def _learned(spec: Spec, name: str, note: str) -> Fragment:
+    """What a network says of itself; ``note`` is what it was owed to (:mod:`tocsin.artifact.past`)."""
+    kind = word(spec.history.kind[0]) if spec.history and spec.history.kind else "kind"
+    if name == NETWORK_LINE:
+        told = _PAST.get(note, "how these values come together")
+        return Fragment(told.format(kinds=words(kind) if spec.history else "kinds"), "plain", f"{name} {note}")
+    if name == SURPRISES[0]:
+        return Fragment(_SURPRISED.get(note, _SURPRISED["unlike"]).format(kind=kind), "plain", SURPRISES[0])
+    like = "much like" if note == "usual" else "unlike"
+    return Fragment(f"the last {name.rpartition('_')[2]} payments {like} this account's rhythm", "plain", SURPRISES[0])
 
 
 def _article(name: str) -> str:

@@ -1,0 +1,87 @@
+"""One exported network, opened: ONNX Runtime, one thread, and its inputs and outputs held to what the card says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tocsin.errors import Damaged
+
+_KINDS = {"float32": "tensor(float)", "int64": "tensor(int64)"}
+
+
+class Graph:
+    """What a file of ONNX computes, safe to run from several threads.
+
+    Rows are computed one like the other: a row alone gives the same bits as among others (tested).
+
+    Parameters
+    ----------
+    content : the file's bytes; never a path, so that a graph cannot name other files.
+    name : the file's name, for errors.
+    inputs : name -> (``float32`` or ``int64``, columns). A graph may leave some of them unread.
+    outputs : name -> columns.
+
+    Raises
+    ------
+    Damaged : it cannot be read, or does not take and give what it must.
+    """
+
+    def __init__(
+        self, content: bytes, name: str, inputs: Mapping[str, tuple[str, int]], outputs: Mapping[str, int]
+    ) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 4  # what goes wrong is told by an error of ours
+        self._name = name
+        try:
+            self._session: Any = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime has a class of its own for each way to fail
+            raise Damaged(f"ONNX Runtime cannot read {name}: {_first_line(error)}.", field=name) from error
+        for given in self._session.get_inputs():
+            kind, width = inputs.get(given.name, ("", 0))
+            self._hold(f"input {given.name}", given, _KINDS.get(kind, ""), width)
+        found = {given.name: given for given in self._session.get_outputs()}
+        for output, width in outputs.items():
+            if output not in found:
+                raise Damaged(f"{name} must give {output}; it gives {', '.join(found)}.", field=name)
+            self._hold(f"output {output}", found[output], "tensor(float)", width)
+        self.reads = tuple(given.name for given in self._session.get_inputs())
+
+    def __call__(self, output: str, **inputs: NDArray[Any]) -> NDArray[np.float32]:
+        """One output for rows: float32[n, columns].
+
+        Raises
+        ------
+        Damaged : ONNX Runtime fails on it, as on a graph whose parts do not fit one another.
+        """
+        try:
+            (out,) = self._session.run([output], {name: inputs[name] for name in self.reads})
+        except Exception as error:
+            raise Damaged(f"{self._name} cannot be run: {_first_line(error)}.", field=self._name) from error
+        made: NDArray[np.float32] = out
+        return made
+
+    def _hold(self, what: str, given: Any, kind: str, width: int) -> None:
+        shape = list(given.shape or ())
+        fits = len(shape) == 2 and not isinstance(shape[0], int) and shape[1] in (width, *_unsaid(shape[1]))
+        if given.type != kind or not fits:
+            raise Damaged(
+                f"{self._name}'s {what} must be {kind or 'one the card knows'} of any number of rows and {width} columns; "
+                f"it is {given.type} {shape}.",
+                field=self._name,
+            )
+
+
+def _unsaid(width: object) -> tuple[object, ...]:
+    """A width the graph leaves open; the first run shows it."""
+    return () if isinstance(width, int) else (width,)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:300].rstrip(".") if str(error).strip() else type(error).__name__
