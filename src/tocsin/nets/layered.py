@@ -142,7 +142,7 @@ class Layered(nn.Module):
         past = self.past(history)[:, -1] if self.past is not None else None
         if not self.settings.trees:
             margins = torch.zeros_like(margins)
-        state = torch.zeros(len(rows), self.settings.wide, device=rows.device, dtype=rows.dtype)
+        state = rows.new_zeros(rows.shape[0], self.settings.wide)  # len(rows) would be written into the exported graph
         exits = []
         for s, stage in enumerate(self.stages):
             margin = margins[:, s : s + 1]
