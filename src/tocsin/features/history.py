@@ -13,6 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tocsin.errors import BadInput
+
 FOLD = 4095
 """Kinds become codes by their key's remainder; 0 is "not there"."""
 KINDS, GAPS, HOURS, AMOUNTS = 4096, 32, 32, 32
@@ -54,6 +56,39 @@ def unpack(tokens: NDArray[np.int64]) -> Payments:
     """
     gap, hour, amount = tokens // KINDS, tokens // (KINDS * GAPS), tokens // (KINDS * GAPS * HOURS)
     return Payments(tokens % KINDS, gap % GAPS, hour % HOURS, amount)
+
+
+def lag_columns(history: NDArray[np.int64], last: int = 5) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    """The payments before this one as columns of their own: the plainest way to show trees an order.
+
+    Parameters
+    ----------
+    history : int64[n, K + 1], what stands behind the columns of a row: K payments, the newest last, and this one.
+    last : how many of the K become columns, from the newest back.
+
+    Returns
+    -------
+    names : ``kind_1_back``, ``gap_1_back``, ``hour_1_back``, ``amount_1_back``, ``kind_2_back``... 1 is the newest.
+        Kinds are codes, for trees to split as categories (:func:`categories_of_lags`).
+    columns : float64[n, 4 * last]; NaN where there was no payment.
+
+    Raises
+    ------
+    BadInput : fewer than ``last`` payments are kept.
+    """
+    rows, kept = history.shape[0], history.shape[1] - 1
+    if not 1 <= last <= kept:
+        raise BadInput(f"columns can be made of 1 to {kept} payments back; got {last}.", field="last")
+    tokens = history[:, -2 : -2 - last : -1]
+    parts = np.stack(unpack(tokens), axis=2).astype(np.float64)
+    parts[tokens == NOBODY] = np.nan
+    names = tuple(f"{part}_{back}_back" for back in range(1, last + 1) for part in Payments._fields)
+    return names, np.ascontiguousarray(parts.reshape(rows, 4 * last))
+
+
+def categories_of_lags(first: int, last: int = 5) -> tuple[int, ...]:
+    """Which of :func:`lag_columns` hold codes and not amounts, when they stand from column ``first`` on."""
+    return tuple(range(first, first + 4 * last, 4))
 
 
 def gap_edges() -> NDArray[np.int64]:
