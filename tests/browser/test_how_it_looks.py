@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from playwright.sync_api import expect
 
 from scenes import made_day
 from tocsin.desk import actions
 from tocsin.desk.model import Actor, Direction, Role
 from tocsin.ledger import now
+from tocsin.ledger.tables import alerts
 
 pytestmark = pytest.mark.browser
 ANA = Actor("ana", Role.ANALYST)
@@ -82,6 +85,52 @@ def test_light_and_dark_come_from_the_system_or_from_me(house: Any, sit: Callabl
     ana.page.get_by_label("Appearance").select_option("dark")
     ana.page.get_by_role("button", name="Keep", exact=True).click()
     expect(ana.page.locator("body")).to_have_css("background-color", "rgb(22, 24, 26)", timeout=15_000)
+
+
+def wait_for_reasons(house: Any) -> None:
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        with house.ledger.read() as connection:
+            if connection.execute(sa.select(alerts.c.id).where(alerts.c.reasons.is_(None))).first() is None:
+                return
+        time.sleep(0.02)
+    raise AssertionError("the service never said why")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light")])
+def test_the_stages_and_their_exact_sum_on_the_case_page(
+    house: Any, sit: Callable[..., Any], width: int, scheme: str
+) -> None:
+    house.pay("A-9", 700)  # scored and explained by the running service
+    wait_for_reasons(house)
+    ana = sit("ana", width=width, height=740, color_scheme=scheme, at="/accounts/A-9")
+    ana.see("Amount said most: it multiplied the odds of fraud by 55. Above all: amount of this payment.")
+    bars = ana.page.locator(".bars tbody tr:not(.axis)")
+    assert bars.count() == 2
+    drawn = bars.nth(0).locator("rect").bounding_box()
+    assert drawn
+    assert drawn["width"] > 40  # a bar one can see, not one of no size
+    ana.press("e")
+    rows = ana.page.locator(".sum tbody tr").all()
+    shown = [row.locator("td").nth(1).inner_text().replace("−", "-") for row in rows]
+    assert shown == ["-2.0000", "+4.0000", "+0.0000"]
+    assert ana.page.locator(".sum tfoot").inner_text().split() == [
+        "Together",
+        "=",
+        "2.0000",
+        "=",
+        "7.389",
+        "88.08",
+        "%",
+    ]
+    ana.see("The record says 0.880797, and the unrounded parts come to that")
+    for cell in ana.page.locator(".sum td, .sum th.number").all():
+        box = cell.bounding_box()
+        assert box
+        assert box["x"] + box["width"] <= width
+    assert ana.page.evaluate("document.documentElement.scrollWidth") <= width
+    ana.press("e")
+    expect(ana.page.locator(".sum table")).to_be_hidden()
 
 
 def test_a_new_alert_moves_nothing(house: Any, sit: Callable[..., Any]) -> None:

@@ -204,3 +204,24 @@ def test_ordinary_days_are_one_line_each(person: Callable[..., Person], ledger: 
     clock.move(days=2)
     later = person("ben")  # ana's session has ended by then
     assert "6 payments, € 60.00 as usual" in plain(later.see("/accounts/A-9"))
+
+
+def test_the_score_can_be_added_up_by_hand(ana: Person, rung: int) -> None:
+    page = plain(ana.see(HERE))
+    assert "user, device, IP said most: it multiplied the odds of fraud by 31." in page.replace("User", "user")
+    assert "Above all: time since this device was first seen with the account." in page
+    assert "Base −6.0379 0.002387 1 in 420" in page
+    assert "history −0.5306 ÷ 1.700 82 in 100" in page
+    assert "Together = 1.5291 = 4.614 82.19 %" in page
+    assert "The record says 0.821877, and the unrounded parts come to that, to nine digits." in page
+    assert 0.002387 * 1.8 * 31 * 9.5 * 6.2 / 1.7 == pytest.approx(4.614, abs=0.002)  # what a pocket calculator says
+
+
+def test_a_record_that_does_not_add_up_is_not_hidden(ana: Person, ledger: Ledger) -> None:
+    Scene(ledger).alert("A-1")  # this scene's scores are made up and do not add up
+    assert "the parts do not come to that. Do not rest a verdict on this score" in plain(ana.see(HERE))
+
+
+def test_stages_not_asked_are_shown_as_not_asked(ana: Person, ledger: Ledger) -> None:
+    Scene(ledger).alert("A-1")
+    assert plain(ana.see(HERE)).count("device not asked") == 2  # among the bars and in the sum

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import jinja2
 
-from tocsin.desk.web import words
+from tocsin.desk.web import sums, words
 from tocsin.errors import BadInput
 from tocsin.ledger import Ledger, now
 from tocsin.schema import exponent_of
@@ -76,7 +76,11 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     pages.globals.update(
-        static=_addresses().__getitem__, bars=lambda score: words.bars(score.base, score.stages), count=words.count
+        static=_addresses().__getitem__,
+        bars=lambda score: words.bars(score.base, score.stages),
+        count=words.count,
+        add_up=sums.add_up,
+        foremost=sums.foremost,
     )
     pages.filters.update(money=words.money, iso=words.iso, odds=words.odds, short=words.short)
     return pages

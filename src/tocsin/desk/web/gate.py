@@ -156,6 +156,7 @@ KEYS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("O",), "open an investigation, or reopen a final one"),
     (("W",), "finalise one that was opened by mistake"),
     (("B", "L", "Y"), "the block: ask to lift it, lift it, keep it"),
+    (("E",), "on an account, the exact sum of the score"),
     (("R",), "show new alerts"),
     (("/",), "search"),
     (("Ctrl", "Enter"), "send from inside a text"),
