@@ -10,6 +10,7 @@ TocsinError                     anything below; carries ``field`` and ``hint``
 ├── TooMany           429       more requests than the stated rate
 ├── Conflict          409       not a legal move from this state, or the id was used for something else
 ├── NotReady          503       starting, replaying, full, or nothing is activated
+├── Diverged          500       a training whose loss or gradient is no finite number any more
 └── Damaged           500       an artifact, a snapshot or the audit chain fails its fingerprint
 
 Every message says what must hold, what was got, and the way out. No message names a card number or a person.
@@ -94,6 +95,12 @@ class NotReady(TocsinError):
     """Starting, replaying, full, or no model is activated."""
 
     status = 503
+
+
+class Diverged(TocsinError):
+    """A training whose loss or gradient is no finite number any more."""
+
+    status = 500
 
 
 class Damaged(TocsinError):
