@@ -45,6 +45,10 @@ latitude = "latitude"
 longitude = "longitude"
 numbers = ["risk"]
 keys = ["branch"]
+[history]
+by = "account"
+kind = ["branch", "country"]
+length = 4
 [[stage]]
 name = "amount"
 columns = ["amount"]

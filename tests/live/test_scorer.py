@@ -5,13 +5,18 @@ from __future__ import annotations
 import sqlite3
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 import sqlalchemy as sa
 
+from tocsin.data import read
 from tocsin.errors import Conflict, NotFound
+from tocsin.features import compile_plan
+from tocsin.learn.transactions import features
 from tocsin.ledger import audit, microseconds
 from tocsin.ledger.sequence import next_number, take_numbers
 from tocsin.ledger.tables import alerts, blocks, decisions, freezes, investigations, labels, transactions
@@ -19,6 +24,16 @@ from tocsin.live import Cards, Memory
 from tocsin.live.door import Arrival, Door
 from tocsin.live.scorer import Scorer
 from tocsin.money import Rates
+from tocsin.spec import parse
+
+HISTORY = """
+[history]
+by = "account"
+kind = ["branch", "country"]
+length = 4
+[[stage]]
+columns = ["amount"]
+"""
 
 
 class Bench:
@@ -99,6 +114,32 @@ def test_a_label_counts_from_when_it_arrived_and_not_before(bench: Bench) -> Non
     assert share("p3") == pytest.approx(1 / 2)
     bench.decide(bench.label("p1", "genuine"))
     assert share("p4") == 0
+
+
+def test_an_accounts_last_payments_are_those_that_learning_reads_from_a_file(bench: Bench, tmp_path: Path) -> None:
+    countries, minutes = ["DE", "FR", None, "DE", "IT", None, "PT"], [0, 3, 3, 90, 1, 4000, 2]
+    lines = ["id,at,amount,account,country,branch"]
+    for i, (country, later) in enumerate(zip(countries, minutes, strict=True)):
+        bench.house.clock.now += timedelta(minutes=later)
+        more = {"country": country} if country else {}
+        bench.decide(
+            bench.payment(f"p{i}", 600 + i * i, account="ann", extra={"branch": "b"} if i == 5 else {}, **more)
+        )
+        bench.decide(bench.payment(f"q{i}", 1, account="bob"))
+        at = bench.house.clock.now.isoformat()
+        lines += [f"p{i},{at},{600 + i * i},ann,{country or ''},{'b' if i == 5 else ''}", f"q{i},{at},1,bob,,"]
+    with bench.house.ledger.read() as c:
+        kept = [
+            memoryview(row).cast("d") for row in c.execute(sa.select(alerts.c.inputs).order_by(alerts.c.id)).scalars()
+        ]
+    (tmp_path / "payments.csv").write_text("\n".join(lines))
+    model = bench.house.models["m1"]
+    spec = parse(model.spec.text.split("card =")[0] + 'country = "country"\nkeys = ["branch"]\n' + HISTORY)
+    plan = compile_plan(spec)
+    learned, _ = features(read(tmp_path / "payments.csv", spec), plan)
+    told = learned.matrix[::2, len(plan.names) :]
+    assert np.array(kept)[:, len(model.plan.names) :].tolist() == told.tolist()
+    assert (told > 0).sum(axis=1).tolist() == [1, 2, 3, 4, 5, 5, 5]
 
 
 def test_a_verdicts_label_written_by_the_desk_is_consumed_in_its_place(bench: Bench) -> None:
