@@ -55,16 +55,16 @@ class NextPayment(nn.Module):
         self.named.zero_()
         self.named[best] = torch.arange(1, len(best) + 1)
 
-    def parts(self, history: Tensor) -> tuple[Tensor, Tensor]:
-        """Surprise of every payment of the window but the first, by part.
+    def parts(self, history: Tensor, newest: int = 0) -> tuple[Tensor, Tensor]:
+        """Surprise of every payment of the window but the first, by part; or only of the ``newest`` ones.
 
         Shape
         -----
         history int64[n, e] → float[n, e − 1, 4], nats of gap, hour, kind, amount; and bool[n, e − 1], whether that payment is there.
         """
-        kind, gap, hour, amount = (part[:, 1:] for part in unpack(history))
+        kind, gap, hour, amount = (part[:, 1:][:, -newest:] for part in unpack(history))
         kind = self.named[kind]
-        before = self.past(history)[:, :-1]
+        before = self.past(history)[:, :-1][:, -newest:]
         more = self.rest(torch.cat([before, self.gap_given(gap)], dim=-1))
         last = torch.cat([more, self.kind_given(kind)], dim=-1)
         said = ((self.gap(before), gap), (self.hour(more), hour), (self.kind(more), kind), (self.amount(last), amount))
@@ -82,7 +82,7 @@ class NextPayment(nn.Module):
 
         A payment with no past has surprise 0: nothing was expected.
         """
-        nats, there = self.parts(history)
+        nats, there = self.parts(history, newest=max(RUNS))
         known = there.to(nats.dtype)
         surprise = nats.sum(-1) * known
         runs = [surprise[:, -run:].sum(1) / known[:, -run:].sum(1).clamp(min=1) for run in RUNS]
