@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tocsin.nets.layered import Layered, LayeredSettings
+from tocsin.nets.layered import Layered, LayeredSettings, either
 
 ENDS, CODES, HISTORY, STAGES = (3, 7, 9), (2, 8), 8, 3
 
@@ -31,6 +31,8 @@ def taught(settings: LayeredSettings | None = None) -> Layered:
         for stage in net.stages:
             stage.exit.weight.normal_()
             stage.exit.bias.normal_()
+        net.past_exit.weight.normal_(std=10)
+        net.past_exit.bias.fill_(5)
     return net.eval()
 
 
@@ -90,12 +92,21 @@ def test_what_is_forgotten_in_training_is_drawn_anew_and_never_when_scoring() ->
     assert not torch.equal(net(rows, margins, history), net(rows, margins, history))
 
 
-@pytest.mark.parametrize("from_stage", [0, 1, 2])
+def test_the_past_raises_a_score_as_one_or_the_other_would_and_silence_changes_nothing() -> None:
+    margin = torch.tensor([-9.0, -9.0, -9.0, 2.0, 12.0, -40.0])
+    heard = torch.tensor([0.0, 7.0, 12.0, 7.0, 7.0, 0.0])
+    p, q, silent = torch.sigmoid(margin.double()), torch.sigmoid(heard.double() - 7), torch.sigmoid(torch.tensor(-7.0))
+    expected = torch.logit(1 - (1 - p) * (1 - q)) - torch.logit(1 - (1 - p) * (1 - silent.double())) + margin
+    assert torch.allclose(either(margin, heard).double(), expected, atol=1e-5)
+    assert torch.equal(either(margin, torch.zeros(6)), margin)
+
+
+@pytest.mark.parametrize("from_stage", [0, 1, 2, 3])
 def test_stages_before_the_first_of_the_network_stay_the_trees(from_stage: int) -> None:
     rows, margins, history = made()
     exits = taught(LayeredSettings(from_stage=from_stage))(rows, margins, history)
     same = (exits == margins).all(0)
-    assert same.tolist() == [s < from_stage for s in range(STAGES)]
+    assert same.tolist() == [s < from_stage and s < STAGES - 1 for s in range(STAGES)]
 
 
 def test_every_parameter_that_matters_gets_a_gradient() -> None:

@@ -3,22 +3,27 @@
     stage 1  amount, time            x1 → block 1 → h1 → exit 1
     stage 2  customer, card, device  x2 → block 2 → h2 → exit 2
     …                                …                   (as many as the spec has)
-    last     the account's past      xS, window of payments → block S → hS → exit S
+    last     the account's past      xS → block S → hS → exit S;  window of payments → g → exit S
 
     exit s   a_s·l_s + w_s·h_s + b_s,   l_s the trees' calibrated log-odds after stage s
+    exit S   … or the past says so: 1 − (1 − p)(1 − q), q = σ(v·g + c − 7)
 
-At the start a = 1, w = 0, b = 0: the untrained network *is* the trees, so whatever training does can be kept only if it
-adds. The difference between two exits is what a stage's data said, as odds, and the differences add up to the score.
+At the start a = 1, w = b = v = c = 0: the untrained network *is* the trees, so whatever training does can be kept
+only if it adds. The difference between two exits is what a stage's data said, as odds; they add up to the score.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from tocsin.nets.parts import Block, Codes, Numbers, Past
+
+QUIET = 7.0
+"""What the past must overcome before it is heard: the log-odds of 1 : 1,100, about the rate of what only order tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +33,11 @@ class LayeredSettings:
     Parameters
     ----------
     wide, inner : units of the state between stages, and inside a block.
-    past : units of the recurrent layer that reads the window of payments; 0 for none.
+    past : units of the recurrent layer that reads the last payments; 0 for none.
     past_reads : what it reads of each payment.
+    past_last : how many payments it reads, this one included; a longer past is learned by heart.
+    join : how the past joins the last exit: ``or`` (fraud if either says so: it can raise a score but hardly lower one, so
+        what it does not know it leaves to the trees), or ``add`` (log-odds added).
     waves : frequencies a number is spread over; 0 for none.
     forget_id, forget_stage : how often, in training, a code is taken for unknown, and a whole stage's data for missing.
     from_stage : stages before this one (counted from 0) stay exactly the trees'.
@@ -39,8 +47,10 @@ class LayeredSettings:
     wide: int = 64
     inner: int = 128
     dropout: float = 0.1
-    past: int = 32
+    past: int = 24
     past_reads: tuple[str, ...] = ("kind", "gap")
+    past_last: int = 8
+    join: Literal["or", "add"] = "or"
     waves: int = 12
     forget_id: float = 0.05
     forget_stage: float = 0.1
@@ -49,15 +59,15 @@ class LayeredSettings:
 
 
 class Stage(nn.Module):
-    """One stage: its columns, what the trees say so far, and (the last one) the past → a new state and an exit."""
+    """One stage: its columns and what the trees say so far → a new state and an exit."""
 
-    def __init__(self, numbers: list[int], codes: list[int], past: int, settings: LayeredSettings) -> None:
+    def __init__(self, numbers: list[int], codes: list[int], settings: LayeredSettings) -> None:
         super().__init__()
         self.number_columns, self.code_columns = numbers, codes
         self.numbers = Numbers(len(numbers), waves=settings.waves) if numbers else None
         self.codes = Codes(len(codes), forget=settings.forget_id) if codes else None
         self.forget = settings.forget_stage
-        added = past + 1
+        added = 1
         added += self.numbers.width if self.numbers is not None else 0
         added += self.codes.width if self.codes is not None else 0
         self.block = Block(settings.wide, added, inner=settings.inner, dropout=settings.dropout)
@@ -66,18 +76,16 @@ class Stage(nn.Module):
         nn.init.zeros_(self.exit.bias)
         self.trust = nn.Parameter(torch.ones(1))
 
-    def forward(self, state: Tensor, rows: Tensor, margin: Tensor, past: Tensor | None) -> tuple[Tensor, Tensor]:
-        """state float[n, wide], rows float[n, d], margin float[n, 1], past float[n, p] → the next state, the exit [n, 1]."""
+    def forward(self, state: Tensor, rows: Tensor, margin: Tensor) -> tuple[Tensor, Tensor]:
+        """state float[n, wide], rows float[n, d], margin float[n, 1] → the next state and the exit float[n, 1]."""
         added = [margin / 4]
         if self.training and self.forget:  # a look-up that timed out: nothing of this stage is known
-            lost = torch.rand(len(rows), 1, device=rows.device) < self.forget
+            lost = torch.rand(rows.shape[0], 1, device=rows.device) < self.forget
             rows = torch.where(lost, torch.full_like(rows, torch.nan), rows)
         if self.numbers is not None:
             added.append(self.numbers(rows[:, self.number_columns]))
         if self.codes is not None:
             added.append(self.codes(rows[:, self.code_columns]))
-        if past is not None:
-            added.append(past)
         state = self.block(state, torch.cat(added, dim=1))
         return state, self.trust * margin + self.exit(state)
 
@@ -111,15 +119,16 @@ class Layered(nn.Module):
         self.ends, self.categorical, self.history = ends, categorical, history
         reads_past = history > 0 and self.settings.past > 0
         self.past = Past(self.settings.past, self.settings.past_reads) if reads_past else None
+        self.past_exit = nn.Linear(self.settings.past, 1) if reads_past else None
+        if self.past_exit is not None:
+            nn.init.zeros_(self.past_exit.weight)
+            nn.init.zeros_(self.past_exit.bias)
         codes = set(categorical)
-        stages: list[Stage] = []
-        for s, (begin, end) in enumerate(zip((0, *ends[:-1]), ends, strict=True)):
-            own = range(begin, end)
-            last = self.past.width if self.past is not None and s == len(ends) - 1 else 0
-            stages.append(
-                Stage([c for c in own if c not in codes], [c for c in own if c in codes], last, self.settings)
-            )
-        self.stages = nn.ModuleList(stages)
+        owned = [range(begin, end) for begin, end in zip((0, *ends[:-1]), ends, strict=True)]
+        self.stages = nn.ModuleList(
+            Stage([c for c in own if c not in codes], [c for c in own if c in codes], self.settings)
+            for own in owned[self.settings.from_stage :]
+        )
 
     @torch.no_grad()
     def fit_scale(self, rows: Tensor) -> None:
@@ -139,13 +148,27 @@ class Layered(nn.Module):
         rows float32[n, d], NaN where nothing is known; margins float32[n, stages], the trees' calibrated log-odds;
         history int64[n, history + 1], the payment itself last → float32[n, stages], log-odds.
         """
-        past = self.past(history)[:, -1] if self.past is not None else None
         if not self.settings.trees:
             margins = torch.zeros_like(margins)
-        state = rows.new_zeros(rows.shape[0], self.settings.wide)  # len(rows) would be written into the exported graph
-        exits = []
-        for s, stage in enumerate(self.stages):
-            margin = margins[:, s : s + 1]
-            state, out = stage(state, rows, margin, past if s == len(self.stages) - 1 else None)
-            exits.append(margin if s < self.settings.from_stage else out)
-        return torch.cat(exits, dim=1)
+        state = torch.zeros(rows.shape[0], self.settings.wide, device=rows.device, dtype=rows.dtype)
+        exits = list(margins[:, : self.settings.from_stage].unbind(1))
+        for s, stage in enumerate(self.stages, start=self.settings.from_stage):
+            state, out = stage(state, rows, margins[:, s : s + 1])
+            exits.append(out[:, 0])
+        if self.past is not None and self.past_exit is not None:
+            heard = self.past_exit(self.past(history[:, -self.settings.past_last :])[:, -1])[:, 0]
+            exits[-1] = exits[-1] + heard if self.settings.join == "add" else either(exits[-1], heard)
+        return torch.stack(exits, dim=1)
+
+
+def either(margin: Tensor, heard: Tensor) -> Tensor:
+    """Log-odds of "one or the other", the other at its start (0) adding nothing.
+
+    With ``p = σ(margin)`` and ``q = σ(heard − 7)``, the log-odds of ``1 − (1 − p)(1 − q)`` are
+    ``log(e^m + e^n + e^(m + n))``; what that is at ``heard = 0`` is taken off, so that silence changes no score.
+    """
+    return margin + (_either(margin, heard - QUIET) - _either(margin, torch.zeros_like(heard) - QUIET))
+
+
+def _either(m: Tensor, n: Tensor) -> Tensor:
+    return torch.logsumexp(torch.stack([m, n, m + n]), dim=0)
