@@ -10,6 +10,7 @@ from tocsin.evaluate.charts import Axis, Line, bars, columns, lines
 from tocsin.evaluate.drift import drift
 from tocsin.evaluate.report import page, sentence
 from tocsin.evaluate.results import find
+from tocsin.measure.early import AnsweredAt, EarlyAnswers
 
 
 class Reader(HTMLParser):
@@ -92,3 +93,17 @@ def test_pictures_leave_out_what_is_not_known():
     assert re.search(r'points="[\d.,]+ [\d.,]+"', drawn)
     assert columns(["a", "b"], [0.5, float("nan")], Axis(0, 1, ""), title="t").count("<rect") == 1
     assert "width:0.0%" in bars([("a", float("nan"), "–")])
+
+
+def test_early_answers_are_told_only_where_there_are_any(results, html):
+    assert "before every kind of data" not in html
+    stages = (AnsweredAt("amount <1>", 0.0, 0.0, 0.0, 0.0), AnsweredAt("place", 0.0125, 0.75, 0.004, 0.002))
+    told = EarlyAnswers(stages, 1200, 0.3)
+    html = page(find(results, rounds=2), title="t", model="m", data="d", currency="EUR", early=told)
+    reader = Reader()
+    reader.feed(html)
+    assert reader.open == []
+    said = " ".join(" ".join(reader.text).split())
+    assert "75% of the payments were approved early, which saves 30% of the look-ups" in said
+    assert "let through 0.40% of 1,200 frauds, 0.20% of their money" in said
+    assert "amount <1> never 0.0% 0.00% 0.00% place 0.01250 75.0% 0.40% 0.20%" in said

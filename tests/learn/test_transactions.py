@@ -72,6 +72,25 @@ def test_what_became_known_later_changes_nothing(past: Any) -> None:
     assert one.card.base == two.card.base
 
 
+def test_early_approvals_are_chosen_only_when_asked_for_and_counted_on_what_was_held_out(past: Any) -> None:
+    examples, _, spec, plan = past
+    plain, early = (learn(examples, spec, plan, Recipe(PerDay(10), SMALL, early_leak=leak)) for leak in (None, 0.2))
+    assert plain.card.policy.approve_below == ()
+    assert plain.quality.early is None
+    assert plain.files == early.files
+    policy = early.card.policy
+    assert len(policy.approve_below) == len(plan.ends) - 1
+    assert any(policy.approve_below)
+    assert policy.review_at == plain.card.policy.review_at
+    told = early.quality.early
+    assert 0 < told.lookups_saved < told.traffic < 1
+    assert told.lost < 0.5
+    assert early.card.measured["early_lookups_saved"] == round(told.lookups_saved, 6)
+    assert early.quality.recall == pytest.approx(plain.quality.recall - told.lost, abs=1e-9)  # what is lost is lost
+    sooner = learn(examples, spec, plan, Recipe(PerDay(10), SMALL, early_leak=0.2, refit=False)).card.policy
+    assert all(limit <= sooner.review_at for limit in sooner.approve_below)
+
+
 def test_the_same_seed_is_the_same_model_to_the_bit(past: Any) -> None:
     examples, _, spec, plan = past
     one, two = (learn(examples, spec, plan, Recipe(boosting=SMALL, anomaly=True)) for _ in range(2))

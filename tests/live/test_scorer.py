@@ -23,6 +23,7 @@ from tocsin.ledger.tables import alerts, blocks, decisions, freezes, investigati
 from tocsin.live import Cards, Memory
 from tocsin.live.door import Arrival, Door
 from tocsin.live.scorer import Scorer
+from tocsin.measure import Policy
 from tocsin.money import Rates
 from tocsin.spec import parse
 
@@ -298,3 +299,17 @@ def test_a_late_payment_is_counted_and_marked(bench: Bench) -> None:
         late = {row.id: row.late for row in c.execute(sa.select(transactions.c.id, transactions.c.late))}
     assert late == {"p1": False, "p2": True, "p3": False}
     assert bench.memory.kernel.late >= 1
+
+
+def test_an_early_stage_answers_and_the_later_ones_are_told_as_not_asked(bench: Bench) -> None:
+    model = bench.house.models["m1"]
+    assert len(model.stage_names) > 1
+    model.policy = Policy(review_at=0.5, decline_at=0.9, approve_below=(0.01,) * (len(model.stage_names) - 1))
+    sure, unsure, rings = bench.decide(bench.payment("p1", 20), bench.payment("p2", 100), bench.payment("p3", 700))
+    assert [one["action"] for one in (sure, unsure, rings)] == ["approve", "approve", "review"]
+    asked = [[share["delta"] is not None for share in one["score"]["stages"]] for one in (sure, unsure, rings)]
+    later = len(model.stage_names) - 1
+    assert asked == [[True] + [False] * later, [True] * (later + 1), [True] * (later + 1)]
+    score = sure["score"]
+    assert score["base"] + score["stages"][0]["delta"] == score["logit"]
+    assert score["value"] == pytest.approx(1 / (1 + np.exp(4.8)))

@@ -13,15 +13,16 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table as Grid
 
 from tocsin.artifact import Artifact, load
-from tocsin.cli.learn import MEMORY
+from tocsin.cli.learn import MEMORY, early_sentence
 from tocsin.data import Table, read
 from tocsin.errors import BadInput
 from tocsin.evaluate.drift import Drift, drift
 from tocsin.evaluate.replay import Told, entity_of, examples_of, read_truth, results_of, walk
 from tocsin.evaluate.report import page, sentence
-from tocsin.evaluate.results import Findings, find
+from tocsin.evaluate.results import Findings, Results, find
 from tocsin.features import Kernel
 from tocsin.learn.contract import Examples
+from tocsin.measure.early import EarlyAnswers, early_answers
 from tocsin.schema import utc
 
 MOST_THEN = 200_000
@@ -83,6 +84,9 @@ def command(
     summarise(Console(), found, currency, notes)
     if moved is not None:
         Console().print(moved.sentence, highlight=False)
+    early = early_of(artifact, results)
+    if early is not None:
+        Console().print(early_sentence(early), highlight=False)
     if report is not None:
         html = page(
             found,
@@ -91,6 +95,7 @@ def command(
             data=data.name,
             currency=currency,
             drift=moved,
+            early=early,
             notes=notes,
         )
         report.write_text(html, encoding="utf-8")
@@ -119,6 +124,21 @@ def summarise(console: Console, found: Findings, currency: str, notes: list[str]
     if found.kinds:
         kinds = ", ".join(f"{k.name} {k.recall:.0%} of {k.frauds}" for k in found.kinds)
         console.print(f"Caught by kind: {kinds}.", highlight=False)
+
+
+def early_of(artifact: Artifact, results: Results) -> EarlyAnswers | None:
+    """What the model's early approvals did to these payments, if its policy has any."""
+    if not artifact.policy.approve_below:
+        return None
+    return early_answers(
+        results.exits,
+        results.truth,
+        results.amount,
+        artifact.policy,
+        stages=results.stages,
+        columns=[stage.columns for stage in artifact.card.stages],
+        weight=results.weight,
+    )
 
 
 def _begin(artifact: Artifact, since: str | None) -> int:

@@ -19,6 +19,7 @@ from tocsin.learn.boosting import BoostingSettings
 from tocsin.learn.quality import Quality
 from tocsin.learn.transactions import Learned, Recipe, features, learn
 from tocsin.measure.budget import parse_goal
+from tocsin.measure.early import EarlyAnswers
 from tocsin.measure.policy import NEVER
 from tocsin.spec import Spec
 
@@ -57,6 +58,12 @@ MEMORY = "memory.bin"
 @click.option(
     "--refit/--no-refit", default=True, show_default=True, help="Grow the chosen trees again on all but the held-out."
 )
+@click.option(
+    "--early-leak",
+    type=float,
+    default=None,
+    help="Approve before all stages are asked where it loses at most this share of the frauds, such as 0.005.",
+)
 @click.option("--name", default="", help="The model's name; by default the spec's.")
 @click.option("--force", is_flag=True, help="Write over a model that is there; the old one is kept beside it.")
 @click.option("--bad-rows", type=click.Path(path_type=Path), default=None, help="Where rows that cannot be used go.")
@@ -77,6 +84,7 @@ def command(
     held_out: float,
     newest: float,
     refit: bool,
+    early_leak: float | None,
     name: str,
     force: bool,
     bad_rows: Path | None,
@@ -92,7 +100,7 @@ def command(
       tocsin serve model
     """
     settings = BoostingSettings(trees=trees, leaves=leaves, rate=rate, seed=seed, threads=threads)
-    recipe = Recipe(parse_goal(budget, cost, fpr), settings, way, anomaly, held_out, newest, refit, name)
+    recipe = Recipe(parse_goal(budget, cost, fpr), settings, way, anomaly, held_out, newest, refit, name, early_leak)
     spec = specs.load(spec_name)
     check_free(out.absolute(), force=force)
     learned, kernel, card = _learn(data, spec, recipe, out, bad_rows)
@@ -164,4 +172,17 @@ def _say_quality(console: Console, found: Quality, card: Card) -> None:
         f"{found.recall:.0%} of the frauds and {found.caught:.0%} of their money; "
         f"it expected {found.expected:.2%} fraud, and {found.rate:.2%} came.",
         highlight=False,
+    )
+    if found.early is not None:
+        console.print(early_sentence(found.early), highlight=False)
+    elif card.settings.get("early_leak") is not None:
+        console.print("Too few frauds to approve anything early within that leak; every stage is always asked.")
+
+
+def early_sentence(early: EarlyAnswers) -> str:
+    """What early approvals did, in a sentence."""
+    return (
+        f"Early answers: {early.traffic:.0%} of the payments were approved before the last stage, which saves "
+        f"{early.lookups_saved:.0%} of the look-ups and lost {early.lost:.2%} of {early.frauds:,} frauds "
+        f"({early.lost_money:.2%} of their money) that all stages together would have rung for."
     )

@@ -12,6 +12,7 @@ from tocsin.evaluate.charts import Axis, Line, bars, columns, count, lines, perc
 from tocsin.evaluate.drift import Drift
 from tocsin.evaluate.results import Findings, Span
 from tocsin.evaluate.style import STYLE
+from tocsin.measure.early import EarlyAnswers
 
 _MOST_POINTS = 400
 
@@ -24,6 +25,7 @@ def page(
     data: str,
     currency: str,
     drift: Drift | None = None,
+    early: EarlyAnswers | None = None,
     notes: Sequence[str] = (),
 ) -> str:
     """The whole report as HTML.
@@ -33,6 +35,7 @@ def page(
     title : the heading, such as "How good is handbook-3f2a?"
     model, data : what was measured and on what, in words.
     currency : of all amounts.
+    early : what early answers did, if the policy has any.
     notes : further true sentences the reader should know, shown under the first.
     """
     f = findings
@@ -48,6 +51,8 @@ def page(
         cards.append(_card("Month by month", _month_picture(f), _month_words(f)))
     if drift is not None:
         cards.append(_card("Has the world moved?", _drift_picture(drift), drift.sentence))
+    if early is not None:
+        cards.append(_card("Answered before every kind of data was asked", _early_table(early), _early_words(early)))
     paragraphs = "".join(f"<p>{escape(note)}</p>" for note in notes)
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
@@ -189,6 +194,26 @@ def _kind_picture(f: Findings) -> str:
 def _kind_words(f: Findings) -> str:
     worst = f.kinds[-1]
     return f"Share of each kind's payments that rang. Weakest: {worst.name}, {worst.recall:.0%} of {worst.frauds}."
+
+
+def _early_words(early: EarlyAnswers) -> str:
+    return (
+        f"{early.traffic:.0%} of the payments were approved early, which saves {early.lookups_saved:.0%} of the look-ups. "
+        f"It let through {early.lost:.2%} of {early.frauds:,} frauds, {early.lost_money:.2%} of their money, for which all "
+        "stages together would have rung."
+    )
+
+
+def _early_table(early: EarlyAnswers) -> str:
+    head = "".join(f"<th>{h}</th>" for h in ("After", "Approved below", "Payments", "Frauds lost", "Their money"))
+    rows = "".join(
+        f"<tr><td>{escape(s.stage)}</td><td>{f'{s.limit:.5f}' if s.limit else 'never'}</td><td>{s.traffic:.1%}</td>"
+        f"<td>{s.lost:.2%}</td><td>{s.lost_money:.2%}</td></tr>"
+        for s in early.stages
+    )
+    return (
+        f'<div class="scroll"><table class="months"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    )
 
 
 def _drift_picture(drift: Drift) -> str:

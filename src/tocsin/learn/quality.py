@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tocsin.artifact import Artifact
 from tocsin.learn.contract import UNKNOWN, Examples
 from tocsin.measure.budget import DAY
+from tocsin.measure.early import EarlyAnswers, early_answers, stages_asked
 from tocsin.measure.metrics import average_precision, recall_at, roc_auc
 
 
@@ -28,7 +30,7 @@ class Quality:
     """Measured on held-out payments whose label is known, by the model as it ships, with its own thresholds.
 
     ``precision`` and ``recall`` are those of everything that rings; ``caught`` is the share of the frauds' money that
-    rings, ``expected`` the mean score, to be compared with ``rate``.
+    rings, ``expected`` the mean score, to be compared with ``rate``; ``early`` what its early approvals did, if it has any.
     """
 
     payments: int
@@ -42,6 +44,7 @@ class Quality:
     recall: float
     caught: float
     declined: float
+    early: EarlyAnswers | None = None
 
     def facts(self) -> dict[str, float]:
         """The numbers by name, for the card."""
@@ -64,6 +67,11 @@ class Quality:
         for number, stage in enumerate(self.exits, start=1):
             facts[f"stage_{number}_average_precision"] = stage.average_precision
             facts[f"stage_{number}_roc_auc"] = stage.roc_auc
+        if self.early is not None:
+            facts["early_traffic"] = self.early.traffic
+            facts["early_lookups_saved"] = self.early.lookups_saved
+            facts["early_lost"] = self.early.lost
+            facts["early_lost_money"] = self.early.lost_money
         return {name: round(float(value), 6) for name, value in facts.items()}
 
 
@@ -86,7 +94,8 @@ def quality(model: Artifact, held_out: Examples) -> Quality | None:
         )
         for s, stage in enumerate(model.card.stages)
     )
-    rings = scored.value >= model.policy.review_at
+    policy = model.policy
+    rings = (scored.value >= policy.review_at) & (stages_asked(exits, policy) == exits.shape[1])
     fraud = truth == 1
     money = held_out.amount[known] * mass
     days = max(1.0, float(held_out.at[-1] - held_out.at[0]) / DAY)
@@ -101,7 +110,17 @@ def quality(model: Artifact, held_out: Examples) -> Quality | None:
         precision=_share(mass[fraud & rings[known]].sum(), mass[rings[known]].sum()),
         recall=_share(mass[fraud & rings[known]].sum(), mass[fraud].sum()),
         caught=_share(money[fraud & rings[known]].sum(), money[fraud].sum()),
-        declined=_share(weight[scored.value >= model.policy.decline_at].sum(), weight[rings].sum()),
+        declined=_share(weight[rings & (scored.value >= policy.decline_at)].sum(), weight[rings].sum()),
+        early=_early(model, held_out, exits),
+    )
+
+
+def _early(model: Artifact, rows: Examples, exits: NDArray[np.float64]) -> EarlyAnswers | None:
+    if not model.policy.approve_below:
+        return None
+    columns = [stage.columns for stage in model.card.stages]
+    return early_answers(
+        exits, rows.label, rows.amount, model.policy, stages=model.stage_names, columns=columns, weight=rows.weight
     )
 
 

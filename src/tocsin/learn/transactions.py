@@ -38,6 +38,7 @@ from tocsin.learn.quality import Quality, quality
 from tocsin.learn.unsupervised import IsolationForest
 from tocsin.measure.budget import DAY, Goal, PerDay, Window, thresholds
 from tocsin.measure.calibration import Calibration, fit_calibration, logistic
+from tocsin.measure.early import early_limits
 from tocsin.measure.policy import Policy
 from tocsin.spec import Spec
 
@@ -59,6 +60,7 @@ class Recipe:
     anomaly : whether the trees also get the anomaly score, as a column of the last stage.
     held_out, newest : share of the payments, the newest ones, to be judged by; of the rest, to stop and calibrate by.
     refit : grow the trees once more on everything before the held-out window.
+    early_leak : share of the frauds that early approvals may lose; None for no early approval.
     """
 
     goal: Goal = field(default_factory=lambda: PerDay(100.0))
@@ -69,6 +71,7 @@ class Recipe:
     newest: float = 0.2
     refit: bool = True
     name: str = ""
+    early_leak: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +205,9 @@ def learn(
     margins = trees.margins(newest.matrix)
     calibrations = [_calibrated(margins[:, s], newest) for s in range(len(ends))]
     policy = thresholds(recipe.goal, _window(newest, calibrations[-1](margins[:, -1])))
+    if recipe.early_leak is not None:
+        logits = np.column_stack([calibration(margins[:, s]) for s, calibration in enumerate(calibrations)])
+        policy = _early(policy, recipe.early_leak, newest, logits, ends)
     if recipe.refit:
         first = trees
         grown = examples.as_known_at(windows.made)
@@ -302,7 +308,20 @@ def _recounted(policy: Policy, goal: Goal, quiet: Examples, logit: NDArray[np.fl
     if not isinstance(goal, PerDay):
         return policy
     review_at = goal.threshold(_window(quiet, logit))
-    return msgspec.structs.replace(policy, review_at=review_at, decline_at=max(review_at, policy.decline_at))
+    early = tuple(min(limit, review_at) for limit in policy.approve_below)
+    decline_at = max(review_at, policy.decline_at)
+    return msgspec.structs.replace(policy, review_at=review_at, decline_at=decline_at, approve_below=early)
+
+
+def _early(
+    policy: Policy, leak: float, newest: Examples, logits: NDArray[np.float64], columns: tuple[int, ...]
+) -> Policy:
+    """With early approvals, chosen on the payments that trees were stopped and calibrated by."""
+    exits = 1 / (1 + np.exp(-logits))
+    limits = early_limits(
+        exits, newest.label, review_at=policy.review_at, leak=leak, columns=columns, weight=newest.weight
+    )
+    return msgspec.structs.replace(policy, approve_below=limits)
 
 
 def _window(rows: Examples, logit: NDArray[np.float64]) -> Window:
@@ -362,7 +381,12 @@ def _card(
             calibration_frauds=int((newest.label == 1).sum()),
             refitted=recipe.refit,
         ),
-        settings={**asdict(recipe.boosting), "anomaly": recipe.anomaly, "goal": str(recipe.goal)},
+        settings={
+            **asdict(recipe.boosting),
+            "anomaly": recipe.anomaly,
+            "goal": str(recipe.goal),
+            "early_leak": recipe.early_leak,
+        },
         libraries=_libraries(),
         anomaly=forest.card_ if forest is not None else None,
     )
