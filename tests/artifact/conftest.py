@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from scenes.layered import layered
 from tocsin import spec as specs
 from tocsin.artifact import Artifact, load, write
 from tocsin.features import compile_plan
@@ -41,6 +42,9 @@ features = ["novelty of country by account", "count of amount by account over 1d
 """
 
 
+HISTORY = 9
+
+
 @dataclass(frozen=True)
 class Made:
     """A written model and rows like those it learned from."""
@@ -72,17 +76,35 @@ def rows(names: tuple[str, ...], n: int, seed: int) -> tuple[np.ndarray, np.ndar
     return matrix, label
 
 
-def make(folder: Path, **recipe: object) -> Made:
-    spec = specs.parse(SPEC, name="small")
+def windows(label: np.ndarray, seed: int) -> np.ndarray:
+    """float64[n, HISTORY + 1]: the last payments as tokens; frauds come in quick succession, some accounts are new."""
+    random = np.random.default_rng(seed)
+    shape = len(label), HISTORY + 1
+    gap = random.integers(np.where(label == 1, 1, 10)[:, None], np.where(label == 1, 12, 32)[:, None], shape)
+    kind, hour, amount = random.integers(1, 40, shape), random.integers(0, 24, shape), random.integers(1, 32, shape)
+    tokens = kind + 4096 * (gap + 32 * (hour + 32 * amount))
+    begun = random.integers(0, HISTORY + 1, len(label))[:, None] > np.arange(HISTORY + 1)
+    return np.where(begun & (random.random(len(label)) < 0.3)[:, None], 0, tokens).astype(np.float64)
+
+
+def make(folder: Path, text: str = SPEC, *, network: bool = False, **recipe: object) -> Made:
+    spec = specs.parse(text, name="small")
     plan = compile_plan(spec)
     matrix, label = rows(plan.names, 9000, 1)
+    if plan.history:
+        matrix = np.column_stack([matrix, windows(label, 1)])
     at = np.linspace(0, 90 * DAY, 9000).astype(np.int64)
     amount = np.nan_to_num(matrix[:, plan.names.index("amount")], nan=20.0)
     examples = Examples.of(matrix, label, at=at, known_at=at + 5 * DAY, amount=amount)
     chosen = Recipe(PerDay(5), BoostingSettings(trees=60, leaves=8, least_rows=20), **recipe)  # type: ignore[arg-type]
     learned = learn(examples, spec, plan, chosen, source="made")
-    write(folder, learned.card, learned.files)
+    card, files = learned.card, learned.files
+    if network:
+        card, files = layered(card, files, plan, matrix, label)
+    write(folder, card, files)
     fresh, truth = rows(plan.names, 1500, 2)
+    if plan.history:
+        fresh = np.column_stack([fresh, windows(truth, 2)])
     return Made(folder, load(folder), fresh, truth)
 
 
@@ -94,6 +116,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 @pytest.fixture(scope="session")
 def with_anomaly(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return make(tmp_path_factory.mktemp("model") / "with-anomaly", anomaly=True)
+
+
+@pytest.fixture(scope="session")
+def with_network(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    text = SPEC + f'[history]\nby = "account"\nkind = "country"\nlength = {HISTORY}\n'
+    return make(tmp_path_factory.mktemp("model") / "with-network", text, network=True)
 
 
 @pytest.fixture(scope="session")

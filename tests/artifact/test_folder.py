@@ -19,10 +19,16 @@ def files_of(made: Any) -> dict[str, bytes]:
     return {name: (made.folder / name).read_bytes() for name in made.model.card.files}
 
 
-@pytest.mark.parametrize("name", ["model.json", "spec.toml", "trees.txt", "anomaly.onnx"])
-def test_one_changed_byte_is_found_and_named(with_anomaly: Any, tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("which", "name"),
+    [("with_anomaly", name) for name in ("model.json", "spec.toml", "trees.txt", "anomaly.onnx")]
+    + [("with_network", name) for name in ("model.json", "surprise.onnx", "network.onnx")],
+)
+def test_one_changed_byte_is_found_and_named(
+    which: str, name: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     copy = tmp_path / "copy"
-    shutil.copytree(with_anomaly.folder, copy)
+    shutil.copytree(request.getfixturevalue(which).folder, copy)
     content = bytearray((copy / name).read_bytes())
     spots = np.random.default_rng(0).integers(0, len(content), 25)
     for spot in spots:

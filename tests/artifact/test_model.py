@@ -17,7 +17,7 @@ from tocsin.errors import BadInput, Damaged
 from tocsin.measure.metrics import roc_auc
 
 
-@pytest.fixture(params=["made", "with_anomaly", "without_labels"])
+@pytest.fixture(params=["made", "with_anomaly", "without_labels", "with_network"])
 def any_made(request: pytest.FixtureRequest) -> Any:
     return request.getfixturevalue(request.param)
 
@@ -50,7 +50,9 @@ def test_one_by_one_is_all_at_once(any_made: Any) -> None:
     assert model.score(matrix[:0]).value.shape == (0,)
 
 
-def test_several_threads_score_alike(made: Any) -> None:
+@pytest.mark.parametrize("which", ["made", "with_network"])
+def test_several_threads_score_alike(which: str, request: pytest.FixtureRequest) -> None:
+    made = request.getfixturevalue(which)
     want = made.model.score(made.matrix).logit
     with ThreadPoolExecutor(4) as pool:
         for scored in pool.map(made.model.score, [made.matrix] * 12):
@@ -68,7 +70,9 @@ def test_margins_are_lightgbms_own(made: Any) -> None:
         assert np.array_equal(margins[:, stage], raw)
 
 
-def test_early_exits_do_not_look_at_later_columns(made: Any) -> None:
+@pytest.mark.parametrize("which", ["made", "with_network"])
+def test_early_exits_do_not_look_at_later_columns(which: str, request: pytest.FixtureRequest) -> None:
+    made = request.getfixturevalue(which)
     margins = made.model.margins(made.matrix)
     for stage, end in enumerate(made.model.plan.ends[:-1]):
         blind = made.matrix.copy()
@@ -77,7 +81,7 @@ def test_early_exits_do_not_look_at_later_columns(made: Any) -> None:
         assert not np.array_equal(made.model.margins(blind)[:, -1], margins[:, -1])
 
 
-@pytest.mark.parametrize("which", ["made", "with_anomaly"])
+@pytest.mark.parametrize("which", ["made", "with_anomaly", "with_network"])
 def test_shares_of_a_stages_features_add_up_to_its_delta(which: str, request: pytest.FixtureRequest) -> None:
     made = request.getfixturevalue(which)
     usual, share = made.model.shares(made.matrix[:300])
@@ -85,7 +89,9 @@ def test_shares_of_a_stages_features_add_up_to_its_delta(which: str, request: py
     assert np.abs(usual + share.sum(axis=2) - delta).max() < 1e-9
     ends = [stage.columns for stage in made.model.card.stages]
     for stage, end in enumerate(ends):
-        assert not share[:, stage, end:].any(), "a stage cannot owe anything to a column it has not"
+        assert not share[:, stage, end : len(made.model.inputs)].any(), (
+            "a stage cannot owe anything to a column it has not"
+        )
     assert np.abs(share).max() > 0.1
 
 
@@ -113,13 +119,15 @@ def test_a_card_that_does_not_fit_its_trees_is_refused(made: Any) -> None:
             Artifact(card, model.spec, model.plan, text, None)
 
 
-def test_serving_loads_scores_and_explains_without_a_learner(with_anomaly: Any) -> None:
+@pytest.mark.parametrize("which", ["with_anomaly", "with_network"])
+def test_serving_loads_scores_and_explains_without_a_learner(which: str, request: pytest.FixtureRequest) -> None:
     """In a process of its own: what learning needs is not even imported."""
+    made = request.getfixturevalue(which)
     program = f"""
 import sys, numpy
 from tocsin.artifact import load
-model = load({str(with_anomaly.folder)!r})
-rows = numpy.zeros((2, len(model.plan.names)))
+model = load({str(made.folder)!r})
+rows = numpy.zeros((2, model.plan.width))
 scored = model.score(rows)
 reasons = model.reasons(rows)
 print(scored.value[0], len(reasons))
@@ -128,7 +136,4 @@ sys.exit(", ".join(m for m in learners if m in sys.modules) or 0)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert (
-        float(done.stdout.split()[0])
-        == load(with_anomaly.folder).score(np.zeros((1, len(with_anomaly.model.plan.names)))).value[0]
-    )
+    assert float(done.stdout.split()[0]) == load(made.folder).score(np.zeros((1, made.model.plan.width))).value[0]

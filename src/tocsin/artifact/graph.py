@@ -40,18 +40,21 @@ class Graph:
         options.log_severity_level = 4  # what goes wrong is told by an error of ours
         self._name = name
         try:
-            self._session: Any = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+            self._session: Any = onnxruntime.InferenceSession(
+                content, options, providers=["CPUExecutionProvider"], enable_fallback=False
+            )
+            takes, gives = self._session.get_inputs(), self._session.get_outputs()
+            shown = {given.name: (given.type, list(given.shape or ())) for given in (*takes, *gives)}
         except Exception as error:  # ONNX Runtime has a class of its own for each way to fail
-            raise Damaged(f"ONNX Runtime cannot read {name}: {_first_line(error)}.", field=name) from error
-        for given in self._session.get_inputs():
-            kind, width = inputs.get(given.name, ("", 0))
-            self._hold(f"input {given.name}", given, _KINDS.get(kind, ""), width)
-        found = {given.name: given for given in self._session.get_outputs()}
+            raise Damaged(f"ONNX Runtime cannot read it: {_first_line(error)}.", field=name) from error
+        self.reads = tuple(given.name for given in takes)
+        for given in self.reads:
+            kind, width = inputs.get(given, ("", 0))
+            self._hold(f"input {given}", *shown[given], _KINDS.get(kind, ""), width)
         for output, width in outputs.items():
-            if output not in found:
-                raise Damaged(f"{name} must give {output}; it gives {', '.join(found)}.", field=name)
-            self._hold(f"output {output}", found[output], "tensor(float)", width)
-        self.reads = tuple(given.name for given in self._session.get_inputs())
+            if output not in [given.name for given in gives]:
+                raise Damaged(f"must give {output}; it gives {', '.join(g.name for g in gives)}.", field=name)
+            self._hold(f"output {output}", *shown[output], "tensor(float)", width)
 
     def __call__(self, output: str, **inputs: NDArray[Any]) -> NDArray[np.float32]:
         """One output for rows: float32[n, columns].
@@ -63,17 +66,16 @@ class Graph:
         try:
             (out,) = self._session.run([output], {name: inputs[name] for name in self.reads})
         except Exception as error:
-            raise Damaged(f"{self._name} cannot be run: {_first_line(error)}.", field=self._name) from error
+            raise Damaged(f"it cannot be run: {_first_line(error)}.", field=self._name) from error
         made: NDArray[np.float32] = out
         return made
 
-    def _hold(self, what: str, given: Any, kind: str, width: int) -> None:
-        shape = list(given.shape or ())
+    def _hold(self, what: str, found: str, shape: list[object], kind: str, width: int) -> None:
         fits = len(shape) == 2 and not isinstance(shape[0], int) and shape[1] in (width, *_unsaid(shape[1]))
-        if given.type != kind or not fits:
+        if found != kind or not fits:
             raise Damaged(
-                f"{self._name}'s {what} must be {kind or 'one the card knows'} of any number of rows and {width} columns; "
-                f"it is {given.type} {shape}.",
+                f"its {what} must be {kind or 'one the card knows'} of any number of rows and {width} columns; "
+                f"it is {found} {shape}.",
                 field=self._name,
             )
 

@@ -272,7 +272,7 @@ class Artifact:
         for name, kept in ((SURPRISE, self._surprise), (NETWORK, self._network)):
             if kept is not None and kept.card.history != self.plan.history:
                 raise Damaged(
-                    f"{name} reads {kept.card.history} payments of the past; the spec keeps {self.plan.history}.",
+                    f"it reads {kept.card.history} payments of the past; the spec keeps {self.plan.history}.",
                     field=name,
                 )
         if (card.way == "network") != (self._network is not None) or (

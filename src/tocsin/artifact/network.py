@@ -142,7 +142,7 @@ def _every_token(history: int) -> NDArray[np.int64]:
 def _hold_finite(name: str, out: NDArray[np.float32], columns: int) -> None:
     """Every entry of every table was read and every weight used: one that is not a number would show."""
     if out.ndim != 2 or out.shape[1] != columns or not np.isfinite(out).all():
-        raise Damaged(f"{name} must give {columns} finite numbers for any row; it does not.", field=name)
+        raise Damaged(f"it must give {columns} finite numbers for any row; it does not.", field=name)
 
 
 @njit(cache=True, nogil=True)
