@@ -83,7 +83,7 @@ def replace(path: Path, data: bytes) -> None:
     ------
     OSError : it could not be written; what was at the place is still there.
     """
-    draft = path.with_name(f".{path.name}.draft")
+    draft = draft_of(path)
     try:
         with draft.open("wb") as file:
             file.write(data)
@@ -98,6 +98,11 @@ def replace(path: Path, data: bytes) -> None:
         os.fsync(handle)  # or the rename itself may be forgotten by a power cut
     finally:
         os.close(handle)
+
+
+def draft_of(path: Path) -> Path:
+    """Where a file is written before it is put in its place."""
+    return path.with_name(f".{path.name}.draft")
 
 
 @contextmanager

@@ -82,22 +82,18 @@ class Run:
         now, batches = self.progress, self.batches(self.progress.epoch)
         began = perf_counter() - now.seconds
         for rows in batches[now.batch :]:
-            part = (now.epoch - 1 + now.batch / len(batches)) / self.settings.planned
-            now.loss += self.step(rows, rate.one_cycle(part, now.peak)) * len(rows)
-            now.step, now.batch, now.seconds = now.step + 1, now.batch + 1, perf_counter() - began
+            done = now.epoch - 1 + now.batch / len(batches)
+            self.told(f"training, epoch {now.epoch} of {self.settings.epochs}", done / self.settings.epochs)
+            now_rate = rate.one_cycle(done / self.settings.planned, now.peak)
+            now.see(self.step(rows, now_rate), len(rows), len(batches))
+            now.seconds = perf_counter() - began
             if now.step % self.settings.save_every == 0 and now.batch < len(batches):
                 self.save()
-            share = (now.epoch - 1 + now.batch / len(batches)) / self.settings.epochs
-            self.told(f"training, epoch {now.epoch} of {self.settings.epochs}", share)
         self.here.same(self.model.buffers())
-        mean, judged, last = now.loss / sum(map(len, batches)), self.judge(), rate.one_cycle(part, now.peak)
-        now.epochs.append(Epoch(now.epoch, mean, judged, last, perf_counter() - began))
-        if judged < now.judged:
-            now.best, now.judged = now.epoch, judged
+        judged = self.judge()
+        if now.close(judged, now_rate, perf_counter() - began):
             self.keep_best()
-        stale = now.epoch - min(now.epochs, key=lambda e: e.judged).number
-        now.finished = now.epoch == self.settings.epochs or stale >= self.settings.patience
-        now.epoch, now.batch, now.loss, now.seconds = now.epoch + 1, 0, 0.0, 0.0
+        now.finished = len(now.epochs) == self.settings.epochs or now.stale >= self.settings.patience
         self.save()
 
     def step(self, rows: Tensor, now_rate: float) -> float:
@@ -135,7 +131,7 @@ class Run:
         """The first process's judgement, in every process."""
         judged = 0.0
         if self.here.first:
-            self.told("judging", max(0, self.progress.epoch - 1) / self.settings.epochs)
+            self.told("judging", (self.progress.epoch - (self.progress.batch == 0)) / self.settings.epochs)
             self.model.eval()
             with torch.no_grad(), self.doctor.listening(self.model):
                 judged = float(self.task.judge())

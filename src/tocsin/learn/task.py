@@ -129,6 +129,7 @@ class Progress:
     epoch: int = 1
     batch: int = 0
     loss: float = 0.0
+    rows: int = 0
     seconds: float = 0.0
     peak: float = 0.0
     start: float = 0.0
@@ -136,6 +137,36 @@ class Progress:
     best: int = 0
     finished: bool = False
     epochs: list[Epoch] = field(default_factory=list)
+    recent: list[float] = field(default_factory=list)
+    trace: list[tuple[float, float]] = field(default_factory=list)
+    """The training loss, about twenty times an epoch: where, in epochs, and its mean since the point before."""
+
+    def see(self, loss: float, rows: int, batches: int) -> None:
+        """One more batch is done, of so many rows; there are so many batches in this epoch."""
+        self.step, self.batch, self.loss, self.rows = (
+            self.step + 1,
+            self.batch + 1,
+            self.loss + loss * rows,
+            self.rows + rows,
+        )
+        self.recent.append(loss)
+        if self.batch % max(1, batches // 20) == 0 or self.batch == batches:
+            self.trace.append((self.epoch - 1 + self.batch / batches, sum(self.recent) / len(self.recent)))
+            self.recent.clear()
+
+    def close(self, judged: float, rate: float, seconds: float) -> bool:
+        """This epoch is over; returns whether it is the best one yet."""
+        self.epochs.append(Epoch(self.epoch, self.loss / self.rows, judged, rate, seconds))
+        better = judged < self.judged
+        if better:
+            self.best, self.judged = self.epoch, judged
+        self.epoch, self.batch, self.loss, self.rows, self.seconds = self.epoch + 1, 0, 0.0, 0, 0.0
+        return better
+
+    @property
+    def stale(self) -> int:
+        """Epochs since the best one; the untrained network does not count."""
+        return len(self.epochs) - min(self.epochs, key=lambda e: e.judged).number
 
     @classmethod
     def of(cls, record: dict[str, Any]) -> Progress:
