@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -46,3 +48,18 @@ def test_what_cannot_be_examples_is_refused(field: str, change: np.ndarray, word
 def test_stages_end_where_the_columns_end() -> None:
     assert check_ends((), 4) == (4,)
     assert check_ends([1, 4], 4) == (1, 4)
+
+
+def test_what_nobody_spoke_of_for_long_counts_as_genuine_as_one_would_have_counted_then() -> None:
+    at = np.array([0, 10, 20, 30, 40], dtype=np.int64)
+    label = np.array([UNKNOWN, 1, 1, 0, 1], dtype=np.int8)
+    known_at = np.array([0, 12, 90, 31, 41], dtype=np.int64)
+    examples = replace(Examples.of(np.zeros((5, 1)), label, at=at, known_at=known_at), genuine_after=25)
+    assert examples.as_known_at(24).label.tolist() == [UNKNOWN] * 3  # too young, the fraud of 10 known at 12 too
+    assert examples.as_known_at(50).label.tolist() == [0, 1, 0, UNKNOWN, UNKNOWN]  # that of 20 is reported at 90 only
+    assert examples.as_known_at(91).label.tolist() == [0, 1, 1, 0, 1]
+    assert examples.as_known_at_last().label.tolist() == [0, 1, 1, 0, 1]
+    assert examples.take(slice(1, 3)).genuine_after == 25
+    never = replace(examples, genuine_after=None)
+    assert never.as_known_at_last() is never
+    assert never.as_known_at(50).label.tolist() == [UNKNOWN, 1, UNKNOWN, 0, 1]

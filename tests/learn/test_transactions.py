@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,22 @@ def test_early_approvals_are_chosen_only_when_asked_for_and_counted_on_what_was_
     assert early.quality.recall == pytest.approx(plain.quality.recall - told.lost, abs=1e-9)  # what is lost is lost
     sooner = learn(examples, spec, plan, Recipe(PerDay(10), SMALL, early_leak=0.2, refit=False)).card.policy
     assert all(limit <= sooner.review_at for limit in sooner.approve_below)
+
+
+def test_from_reported_frauds_alone_one_learns_when_silence_counts_as_genuine(past: Any) -> None:
+    examples, _, spec, plan = past
+    only = replace(examples, label=np.where(examples.label == 1, 1, UNKNOWN).astype(np.int8))
+    with pytest.raises(BadInput):
+        learn(only, spec, plan, Recipe(boosting=SMALL))
+    learned = learn(only, spec, plan, Recipe(boosting=SMALL, genuine_after=timedelta(days=14)))
+    windows = learned.windows
+    assert only.at[windows.newest].max() <= windows.made - 14 * DAY
+    assert learned.card.settings["genuine_after_days"] == 14
+    assert learned.quality is not None
+    assert learned.quality.exits[-1].roc_auc > 0.75
+    assert (
+        learned.quality.rate < 0.1
+    )  # the young ones of the held-out window, whose frauds alone are told, are left out
 
 
 def test_the_same_seed_is_the_same_model_to_the_bit(past: Any) -> None:

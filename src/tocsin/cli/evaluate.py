@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from tocsin.evaluate.report import page, sentence
 from tocsin.evaluate.results import Findings, Results, find
 from tocsin.features import Kernel
 from tocsin.learn.contract import Examples
+from tocsin.measure.budget import DAY
 from tocsin.measure.early import EarlyAnswers, early_answers
 from tocsin.schema import utc
 
@@ -64,7 +66,7 @@ def command(
         kind = None if truth is None else read_truth(truth, table.ids)
         begin = _begin(artifact, since)
         kernel, warm = _memory(artifact, model, table)
-        examples = examples_of(table, walk(table, kernel, told))
+        examples = _known(artifact, examples_of(table, walk(table, kernel, told)))
         unseen = examples.at >= begin
         if not unseen.any():
             raise BadInput(
@@ -153,6 +155,14 @@ def _begin(artifact: Artifact, since: str | None) -> int:
     return int(datetime.fromisoformat(until).timestamp() * 1e6) if until else -(2**62)
 
 
+def _known(artifact: Artifact, examples: Examples) -> Examples:
+    """What is known of the payments, by the rule the model was learned with for those nobody said anything of."""
+    days = artifact.card.settings.get("genuine_after_days")
+    if not days:
+        return examples
+    return replace(examples, genuine_after=int(float(days) * DAY)).as_known_at_last()
+
+
 def _memory(artifact: Artifact, folder: Path, table: Table) -> tuple[Kernel, bool]:
     """A fresh memory, or the one beside the model where the data begins after what it remembers."""
     path = folder / MEMORY
@@ -190,6 +200,8 @@ def _notes(artifact: Artifact, begin: int, chosen: bool, by_truth: bool, warm: b
         notes.append("The model does not say until when it learned: some of these payments may not be new to it.")
     if warm:
         notes.append("Their history goes on from the memory beside the model.")
+    if days := artifact.card.settings.get("genuine_after_days"):
+        notes.append(f"As when it learned, payments of which nobody said anything for {days:g} days count as genuine.")
     if by_truth:
         notes.append("True is what the truth file says; labels that came late, never or wrong play no part in it.")
     return notes

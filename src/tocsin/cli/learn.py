@@ -15,6 +15,7 @@ from tocsin.artifact import Card, write
 from tocsin.artifact.folder import check_free
 from tocsin.data import read
 from tocsin.features import Kernel, compile_plan
+from tocsin.grammar import parse_span
 from tocsin.learn.boosting import BoostingSettings
 from tocsin.learn.quality import Quality
 from tocsin.learn.transactions import Learned, Recipe, features, learn
@@ -59,6 +60,9 @@ MEMORY = "memory.bin"
     "--refit/--no-refit", default=True, show_default=True, help="Grow the chosen trees again on all but the held-out."
 )
 @click.option(
+    "--genuine-after", default=None, help="What nobody knew anything of for so long, such as 60d, is genuine."
+)
+@click.option(
     "--early-leak",
     type=float,
     default=None,
@@ -84,6 +88,7 @@ def command(
     held_out: float,
     newest: float,
     refit: bool,
+    genuine_after: str | None,
     early_leak: float | None,
     name: str,
     force: bool,
@@ -100,7 +105,9 @@ def command(
       tocsin serve model
     """
     settings = BoostingSettings(trees=trees, leaves=leaves, rate=rate, seed=seed, threads=threads)
-    recipe = Recipe(parse_goal(budget, cost, fpr), settings, way, anomaly, held_out, newest, refit, name, early_leak)
+    after = None if genuine_after is None else parse_span(genuine_after)
+    goal = parse_goal(budget, cost, fpr)
+    recipe = Recipe(goal, settings, way, anomaly, held_out, newest, refit, name, early_leak, after)
     spec = specs.load(spec_name)
     check_free(out.absolute(), force=force)
     learned, kernel, card = _learn(data, spec, recipe, out, bad_rows)

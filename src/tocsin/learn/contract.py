@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -20,6 +20,7 @@ from tocsin.errors import BadInput, NotReady
 
 UNKNOWN = -1
 """The label of an example of which nobody knows yet."""
+_FOR_EVER = np.iinfo(np.int64).max // 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Examples:
     known_at : int64[n], when the label became known; ``at`` itself by default.
     weight : float64[n], how many examples a row stands for; ones by default.
     amount : float64[n], major units, for thresholds by cost; zeros by default.
+    genuine_after : microseconds after which an example of which nobody knows yet counts as genuine; None: it never does.
     """
 
     matrix: NDArray[np.float64]
@@ -42,6 +44,7 @@ class Examples:
     known_at: NDArray[np.int64]
     weight: NDArray[np.float64] | None
     amount: NDArray[np.float64]
+    genuine_after: int | None = None
 
     def __len__(self) -> int:
         return len(self.label)
@@ -95,16 +98,36 @@ class Examples:
     def take(self, rows: NDArray[np.bool_] | NDArray[np.int64] | slice) -> Examples:
         """The given rows, in their order."""
         weight = None if self.weight is None else self.weight[rows]
-        return Examples(
-            self.matrix[rows], self.label[rows], self.at[rows], self.known_at[rows], weight, self.amount[rows]
+        return replace(
+            self,
+            matrix=self.matrix[rows],
+            label=self.label[rows],
+            at=self.at[rows],
+            known_at=self.known_at[rows],
+            weight=weight,
+            amount=self.amount[rows],
         )
 
     def as_known_at(self, cut: int) -> Examples:
-        """What could be learned from at a moment: rows before it; a label that became known later is unknown."""
+        """What could be learned from at a moment: rows before it; a label that became known later is unknown.
+
+        With ``genuine_after``, what was unknown for so long counted as genuine in that moment, whatever came out later; and
+        what is younger is unknown altogether, because frauds are told before it could be said of others that they are none.
+        """
         before = self.at < cut
         rows = self.take(before)
         label = np.where(rows.known_at <= cut, rows.label, np.int8(UNKNOWN)).astype(np.int8)
-        return Examples(rows.matrix, label, rows.at, rows.known_at, rows.weight, rows.amount)
+        if self.genuine_after is not None:
+            old = rows.at + self.genuine_after <= cut
+            label = np.where(old, np.where(label == UNKNOWN, 0, label), UNKNOWN).astype(np.int8)
+        return replace(rows, label=label)
+
+    def as_known_at_last(self) -> Examples:
+        """What is known when all has been told that the data tells; the same rows."""
+        if self.genuine_after is None or not len(self):
+            return self
+        told = self.known_at[(self.label != UNKNOWN) & (self.known_at < _FOR_EVER)]
+        return self.as_known_at(max(int(self.at[-1]), int(told.max()) if len(told) else 0) + 1)
 
     def known(self) -> Examples:
         """The rows whose label is known and whose weight is not nothing: what a learner with labels sees."""

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 
 import msgspec
@@ -60,6 +60,7 @@ class Recipe:
     anomaly : whether the trees also get the anomaly score, as a column of the last stage.
     held_out, newest : share of the payments, the newest ones, to be judged by; of the rest, to stop and calibrate by.
     refit : grow the trees once more on everything before the held-out window.
+    genuine_after : what nobody knew anything of for so long counts as genuine; None leaves it unknown for ever.
     early_leak : share of the frauds that early approvals may lose; None for no early approval.
     """
 
@@ -72,6 +73,7 @@ class Recipe:
     refit: bool = True
     name: str = ""
     early_leak: float | None = None
+    genuine_after: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,7 @@ def windows_of(examples: Examples, recipe: Recipe) -> Windows:
         known = examples.known_at[(examples.label != UNKNOWN) & (examples.known_at < _LATEST)]
         made = max(int(at[-1]), int(known.max()) if len(known) else 0) + 1
     then = examples.as_known_at(made)
-    mature = made - _label_delay(then)
+    mature = made - max(_label_delay(then), examples.genuine_after or 0)
     before = np.flatnonzero((at < made) & (at <= mature))
     if not len(before):
         raise BadInput(
@@ -179,6 +181,8 @@ def learn(
     BadInput : too few frauds or payments in a window; says which.
     """
     forest: IsolationForest | None = None
+    if recipe.genuine_after is not None:
+        examples = replace(examples, genuine_after=int(recipe.genuine_after / timedelta(microseconds=1)))
     windows = windows_of(examples, recipe)
     names, rows = plan.names, examples
     examples = replace(rows, matrix=rows.matrix[:, : len(names)])  # trees look at no token
@@ -187,10 +191,7 @@ def learn(
         forest = IsolationForest(plan.categorical, seed=recipe.boosting.seed)
         forest.fit(examples.take(examples.at < windows.begins))
         column = forest.score(examples.matrix)
-        examples = Examples(
-            np.column_stack([examples.matrix, column]),
-            *(examples.label, examples.at, examples.known_at, examples.weight, examples.amount),
-        )
+        examples = replace(examples, matrix=np.column_stack([examples.matrix, column]))
         names = (*names, NAME)
     if recipe.way == "anomaly":
         learned = _anomaly_model(examples, spec, plan, recipe, windows, forest, names, source)
@@ -205,9 +206,7 @@ def learn(
     margins = trees.margins(newest.matrix)
     calibrations = [_calibrated(margins[:, s], newest) for s in range(len(ends))]
     policy = thresholds(recipe.goal, _window(newest, calibrations[-1](margins[:, -1])))
-    if recipe.early_leak is not None:
-        logits = np.column_stack([calibration(margins[:, s]) for s, calibration in enumerate(calibrations)])
-        policy = _early(policy, recipe.early_leak, newest, logits, ends)
+    logits = np.column_stack([calibration(margins[:, s]) for s, calibration in enumerate(calibrations)])
     if recipe.refit:
         first = trees
         grown = examples.as_known_at(windows.made)
@@ -219,6 +218,8 @@ def learn(
         quiet = examples.take((examples.at >= windows.quiet) & (examples.at < windows.made))
         calibrations = _shifted(first.margins(quiet.matrix), trees.margins(quiet.matrix), calibrations, quiet.weight)
         policy = _recounted(policy, recipe.goal, quiet, calibrations[-1](trees.margins(quiet.matrix)[:, -1]))
+    if recipe.early_leak is not None:
+        policy = _early(policy, recipe.early_leak, newest, logits, ends)
     told("done", 1.0)
     stages = tuple(
         StageCard(name=name, columns=end, trees=int(count), calibration=calibration)
@@ -240,7 +241,11 @@ def _measured(learned: Learned, spec: Spec, plan: Plan, examples: Examples) -> L
     card = msgspec.structs.replace(card, learned=msgspec.structs.replace(card.learned, until=until))
     scorer = AnomalyScorer(files[ANOMALY], card.anomaly) if card.anomaly is not None else None
     model = Artifact(card, spec, plan, files[TREES].decode() if TREES in files else None, scorer)
-    found = quality(model, examples.take(learned.windows.held_out)) if learned.windows.held_out.any() else None
+    found = (
+        quality(model, examples.as_known_at_last().take(learned.windows.held_out))
+        if learned.windows.held_out.any()
+        else None
+    )
     facts = found.facts() if found is not None else {}
     return replace(learned, card=msgspec.structs.replace(card, measured=facts), quality=found)
 
@@ -308,15 +313,13 @@ def _recounted(policy: Policy, goal: Goal, quiet: Examples, logit: NDArray[np.fl
     if not isinstance(goal, PerDay):
         return policy
     review_at = goal.threshold(_window(quiet, logit))
-    early = tuple(min(limit, review_at) for limit in policy.approve_below)
-    decline_at = max(review_at, policy.decline_at)
-    return msgspec.structs.replace(policy, review_at=review_at, decline_at=decline_at, approve_below=early)
+    return msgspec.structs.replace(policy, review_at=review_at, decline_at=max(review_at, policy.decline_at))
 
 
 def _early(
     policy: Policy, leak: float, newest: Examples, logits: NDArray[np.float64], columns: tuple[int, ...]
 ) -> Policy:
-    """With early approvals, chosen on the payments that trees were stopped and calibrated by."""
+    """With early approvals, chosen on the payments that trees were stopped and calibrated by, as these scored them."""
     exits = 1 / (1 + np.exp(-logits))
     limits = early_limits(
         exits, newest.label, review_at=policy.review_at, leak=leak, columns=columns, weight=newest.weight
@@ -386,6 +389,7 @@ def _card(
             "anomaly": recipe.anomaly,
             "goal": str(recipe.goal),
             "early_leak": recipe.early_leak,
+            "genuine_after_days": recipe.genuine_after / timedelta(days=1) if recipe.genuine_after else None,
         },
         libraries=_libraries(),
         anomaly=forest.card_ if forest is not None else None,
