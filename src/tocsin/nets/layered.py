@@ -14,6 +14,7 @@ only if it adds. The difference between two exits is what a stage's data said, a
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -42,20 +43,22 @@ class LayeredSettings:
     forget_id, forget_stage : how often, in training, a code is taken for unknown, and a whole stage's data for missing.
     from_stage : stages before this one (counted from 0) stay exactly the trees'.
     trees : whether the trees' log-odds are given; without them the network starts from nothing.
+    members : how many networks speak, each with a beginning of its own.
     """
 
-    wide: int = 64
-    inner: int = 128
-    dropout: float = 0.1
+    wide: int = 16
+    inner: int = 32
+    dropout: float = 0.3
     past: int = 24
     past_reads: tuple[str, ...] = ("kind", "gap")
     past_last: int = 8
     join: Literal["or", "add"] = "or"
-    waves: int = 12
+    waves: int = 0
     forget_id: float = 0.05
     forget_stage: float = 0.1
     from_stage: int = 0
     trees: bool = True
+    members: int = 4
 
 
 class Stage(nn.Module):
@@ -159,6 +162,42 @@ class Layered(nn.Module):
             heard = self.past_exit(self.past(history[:, -self.settings.past_last :])[:, -1])[:, 0]
             exits[-1] = exits[-1] + heard if self.settings.join == "add" else either(exits[-1], heard)
         return torch.stack(exits, dim=1)
+
+
+class Members(nn.Module):
+    """Several layered networks, each with a beginning of its own, and the mean of what they say.
+
+    A history is learned from few frauds, and one network's luck with them differs from another's; the mean has less of it.
+    """
+
+    def __init__(self, members: Iterable[Layered]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, rows: Tensor, margins: Tensor, history: Tensor) -> Tensor:
+        """As :meth:`Layered.forward`: float32[n, stages], log-odds."""
+        return self.each(rows, margins, history).mean(0)
+
+    def each(self, rows: Tensor, margins: Tensor, history: Tensor) -> Tensor:
+        """What each member says: float32[members, n, stages]."""
+        return torch.stack([member(rows, margins, history) for member in self.members])
+
+    def fit_scale(self, rows: Tensor) -> None:
+        """As :meth:`Layered.fit_scale`, the same for all."""
+        for member in self.members:
+            assert isinstance(member, Layered)
+            member.fit_scale(rows)
+
+
+def layered(
+    ends: tuple[int, ...],
+    categorical: tuple[int, ...] = (),
+    history: int = 0,
+    settings: LayeredSettings | None = None,
+) -> Members:
+    """``settings.members`` layered networks as one."""
+    settings = settings or LayeredSettings()
+    return Members(Layered(ends, categorical, history, settings) for _ in range(settings.members))
 
 
 def either(margin: Tensor, heard: Tensor) -> Tensor:
