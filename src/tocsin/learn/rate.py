@@ -57,15 +57,12 @@ def adamw(model: nn.Module, decay: float) -> torch.optim.AdamW:
 
 
 def decaying(model: nn.Module) -> dict[str, nn.Parameter]:
-    """The parameters that decay, by name: the matrices of everything but embeddings and norms."""
+    """The parameters that decay, by name, each once: the matrices of everything but embeddings and norms."""
     spared = (nn.Embedding, nn.EmbeddingBag, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.modules.batchnorm._NormBase)
-    out: dict[str, nn.Parameter] = {}
-    for prefix, module in model.named_modules():
-        if not isinstance(module, spared):
-            for name, p in module.named_parameters(prefix, recurse=False):
-                if p.requires_grad and p.ndim >= 2:
-                    out.setdefault(name, p)
-    return out
+    left_out = {id(p) for module in model.modules() if isinstance(module, spared) for p in module.parameters()}
+    return {
+        name: p for name, p in model.named_parameters() if p.requires_grad and p.ndim >= 2 and id(p) not in left_out
+    }
 
 
 def find_rate(model: nn.Module, loss: Callable[[Tensor], Tensor], batches: list[Tensor], decay: float) -> float:
