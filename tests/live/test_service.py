@@ -504,6 +504,32 @@ def test_nothing_is_decided_before_a_model_is_in_force(house: Any, start: Any) -
     assert live.pay("p")["number"] == 1
 
 
+def test_ready_tells_of_a_full_disk_until_there_is_room_again(house: Any, start: Any) -> None:
+    live = start()
+    assert live.pay("p0")["number"] == 1
+    room = [1]  # SQLite takes the present size for one that is too small: no page more
+
+    def checked_out(connection: Any, _record: Any, _proxy: Any) -> None:
+        connection.execute(f"PRAGMA max_page_count={room[0]}")
+
+    sa.event.listen(house.ledger.engine, "checkout", checked_out)
+    lines = b"\n".join(msgspec.json.encode(house.payment(f"x{i}", 600, device="d" * 150)) for i in range(2_000))
+    sent = live.client.post("/v1/transactions", content=lines, headers={"Content-Type": "application/x-ndjson"})
+    assert b"could not be kept" in sent.content
+    ready = live.client.get("/ready")
+    assert (ready.status_code, ready.json()["ready"]) == (503, False)
+    assert "disk or database needs looking after" in ready.json()["problem"]
+    assert "tocsin_ready 0.0" in live.client.get("/metrics").text
+    for _ in range(3):  # looked at anew, and still no room
+        live.service._watch()
+        assert live.client.get("/ready").status_code == 503
+    room[0] = 1 << 30
+    wait_for(lambda: live.client.get("/ready").status_code, lambda status: status == 200)  # without a payment
+    assert live.pay("p1")["number"] == 2
+    with house.ledger.read() as c:
+        assert not sa.inspect(c).has_table("tocsin_scratch")
+
+
 def test_snapshots_are_written_while_payments_go_on(house: Any, start: Any) -> None:
     from dataclasses import replace
 

@@ -42,6 +42,8 @@ def moment(at: int) -> datetime:
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ROOM = 1 << 16
+"""Bytes that must find room for the ledger to count as writable: more than one batch of payments usually takes."""
 
 
 class Ledger:
@@ -114,6 +116,17 @@ class Ledger:
         """One transaction that holds the write order from its first statement; commits at the end, or nothing."""
         with self.engine.connect().execution_options(tocsin_begin="IMMEDIATE") as connection, connection.begin():
             yield connection
+
+    def check_writable(self) -> None:
+        """Write something that needs room and take it away again, committed; raises whatever the database refuses.
+
+        A write that only changes what is there would still pass on a disk that has no room for a payment.
+        """
+        scratch = sa.Table("tocsin_scratch", sa.MetaData(), sa.Column("room", sa.LargeBinary))
+        with self.write() as connection:
+            scratch.create(connection)
+            connection.execute(scratch.insert().values(room=bytes(_ROOM)))
+            scratch.drop(connection)
 
     def close(self) -> None:
         """Give every connection back."""

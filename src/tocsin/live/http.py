@@ -246,9 +246,8 @@ def _json(value: Any, status: int = 200) -> Response:
 
 
 def _ready(service: Service) -> Response:
-    return _json(
-        {"ready": service.problem is None, "problem": service.problem}, 200 if service.problem is None else 503
-    )
+    trouble = service.trouble
+    return _json({"ready": trouble is None, "problem": trouble}, 200 if trouble is None else 503)
 
 
 def _metrics(service: Service, _request: Request) -> Response:

@@ -122,6 +122,13 @@ class Service:
             raise NotReady(f"the service is not ready: {self.problem}.", hint="GET /ready says when it is.")
         return self.waiting
 
+    @property
+    def trouble(self) -> str | None:
+        """Why a payment sent now would not be decided, or None; ``problem`` alone closes the door, this only tells."""
+        if self.problem is None and self.waiting is not None and self.waiting.unwritten:
+            return "decisions cannot be kept: the ledger's disk or database needs looking after"
+        return self.problem
+
     def is_stopped(self, payment: Transaction) -> bool:
         """Whether a freeze or block was known a second ago; only for what is said at a deadline, the write asks anew."""
         return (payment.account, "out") in self._stopped or (payment.payee or "", "in") in self._stopped
@@ -164,7 +171,7 @@ class Service:
 
     def gauges(self) -> dict[str, float]:
         """For the metrics."""
-        out = {"ready": float(self.problem is None), "waiting": float(self.waiting.size if self.waiting else 0)}
+        out = {"ready": float(self.trouble is None), "waiting": float(self.waiting.size if self.waiting else 0)}
         if self._scorer:
             kernel = self._scorer.memory.kernel
             out |= {"memory_bytes": float(kernel.bytes_used), "memory_number": float(self._scorer.memory.last_number)}
@@ -217,8 +224,20 @@ class Service:
             self._switch(wanted)
         elif monotonic() - self._snapshot_at > self.limits.snapshot_every.total_seconds():
             self._save()
+        if self.waiting and self.waiting.unwritten:
+            self._look_at_store(self.waiting)
         if self._explainer:
             self._explainer.ring()
+
+    def _look_at_store(self, room: Waiting) -> None:
+        """Whether the ledger writes again; no payment need come to find out, since none may be sent meanwhile."""
+        try:
+            room.do(self.ledger.check_writable)
+        except Exception as error:
+            log.warning("the ledger still cannot be written: %s", getattr(error, "orig", None) or error)
+        else:
+            room.unwritten = False
+            log.info("the ledger can be written again")
 
     def _open(self, wanted: Activation) -> None:
         """The first model: restore the memory and open."""

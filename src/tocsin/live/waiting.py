@@ -61,6 +61,10 @@ class Waiting:
     scorer : decides; only ever called on the thread.
     most_waiting : arrivals that may wait; beyond it new ones are refused at once (429).
     most_at_once : arrivals decided in one batch, unless one request alone has more.
+
+    Attributes
+    ----------
+    unwritten : whether the store refused a batch and nobody has looked since whether it writes again.
     """
 
     def __init__(self, scorer: Decides, *, most_waiting: int = 20_000, most_at_once: int = 512) -> None:
@@ -71,6 +75,7 @@ class Waiting:
         self._count_in = 0  # written on the event loop only
         self._count_out = 0  # written on the scoring thread only
         self.batches = 0
+        self.unwritten = False
         self._open = False
         self._thread = threading.Thread(target=self._run, name="tocsin-scorer", daemon=True)
 
@@ -163,6 +168,7 @@ class Waiting:
                 for ask in asks:
                     self._answer([ask])
                 return
+            self.unwritten |= _is_of_the_store(error) and not isinstance(error, TocsinError)
             outcomes = _say(error)
         self._count_out += len(arrivals)
         by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Ask, list[Outcome] | TocsinError]]] = {}
