@@ -59,7 +59,7 @@ STEPS = {
     "door": "parse, check, card token",
     "ledger_read": "ids, order, freezes",
     "memory": "memory (kernel)",
-    "trees": "trees, all stages",
+    "score": "trees and network, all stages",
     "rules": "policy, rows, answers",
     "ledger_write": "insert",
     "commit": "commit",

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto, checker, helper, numpy_helper
 
-from tocsin.artifact.card import Card, NetworkCard, StageCard, SurpriseCard
+from tocsin import spec as specs
+from tocsin.artifact import write
+from tocsin.artifact.card import Card, LearnedFrom, NetworkCard, StageCard, SurpriseCard
 from tocsin.artifact.network import NETWORK, SURPRISE, SURPRISES, SurpriseScorer, tokens_of
-from tocsin.features import Plan
+from tocsin.features import Plan, compile_plan
 from tocsin.features.history import AMOUNTS, GAPS, HOURS, KINDS
 from tocsin.learn.boosting import BoostingSettings, StagedTrees
 from tocsin.learn.contract import Examples
+from tocsin.measure import Policy
 from tocsin.measure.calibration import Calibration
 
 USUAL = (2.0, 2.0, 2.0, 2.0)
 WHOLES = {
-    "kind": (1, KINDS),
+    "kind": (1, 64),
     "gap": (KINDS, GAPS),
     "hour": (KINDS * GAPS, HOURS),
     "amount": (KINDS * GAPS * HOURS, AMOUNTS),
@@ -42,14 +47,12 @@ class Sums:
         return out
 
     def part(self, name: str) -> str:
-        """float32 of one part of the tokens, from 0 to 1."""
+        """float32 of one part of the tokens, from 0 to 1; of a kind its last six bits."""
         below, values = WHOLES[name]
         whole = self.do(
             "Mod", self.do("Div", "history", self.constant(np.int64(below))), self.constant(np.int64(values))
         )
-        return self.do(
-            "Div", self.do("Cast", whole, to=TensorProto.FLOAT), self.constant(np.float32(min(values, 64) - 1))
-        )
+        return self.do("Div", self.do("Cast", whole, to=TensorProto.FLOAT), self.constant(np.float32(values - 1)))
 
     def model(self, inputs: dict[str, int], outputs: dict[str, int]) -> bytes:
         graph = helper.make_graph(
@@ -135,7 +138,7 @@ def layered(
     )
     ends = (*plan.ends[:-1], columns.shape[1])
     trees = StagedTrees(ends, plan.categorical, BoostingSettings(trees=60, leaves=8, least_rows=20))
-    trees.fit(Examples.of(columns, label), rounds=(8, 12, 40))
+    trees.fit(Examples.of(columns, label), rounds=(8,) * (len(ends) - 1) + (40,))
     stages = tuple(
         StageCard(name=name, columns=end, trees=int(count), calibration=Calibration(low=0.9, high=1.05, shift=-0.1 * s))
         for s, (name, end, count) in enumerate(zip(plan.stage_names, ends, np.cumsum(trees.rounds_), strict=True))
@@ -152,3 +155,50 @@ def layered(
     )
     content = graph or network_graph(ends, plan.history, **past)
     return made, files | {"trees.txt": trees.text_.encode(), SURPRISE: watched, NETWORK: content}
+
+
+def written(folder: Path, text: str, *, network: bool = True, seed: int = 0, **policy: float) -> Card:
+    """A model in a folder for any spec with a history: trees grown on made rows, with a network or without."""
+    spec = specs.parse(text)
+    plan = compile_plan(spec)
+    random = np.random.default_rng(seed)
+    n = 3000
+    matrix = random.exponential(50.0, (n, plan.width))
+    amount = plan.names.index("amount")
+    matrix[:, amount] = random.lognormal(4, 1.5, n)
+    own = len(plan.names)
+    gap, rest = random.integers(1, 32, (n, plan.width - own)), random.integers(0, 24, (n, plan.width - own))
+    matrix[:, own:] = 1 + rest + KINDS * (gap + GAPS * (rest + HOURS * rest))
+    label = (random.random(n) < 1 / (1 + np.exp(-(matrix[:, amount] - 300) / 60))).astype(np.int8)
+    ends = plan.ends
+    trees = StagedTrees(ends, plan.categorical, BoostingSettings(trees=60, leaves=8, least_rows=20))
+    trees.fit(Examples.of(matrix[:, :own], label), rounds=(20,) * len(ends))
+    stages = tuple(
+        StageCard(name=name, columns=end, trees=int(count), calibration=Calibration())
+        for name, end, count in zip(plan.stage_names, ends, np.cumsum(trees.rounds_), strict=True)
+    )
+    card = Card(
+        name="made",
+        way="trees",
+        inputs=plan.names,
+        plan=plan.fingerprint,
+        stages=stages,
+        base=-3.0,
+        policy=Policy(**{"review_at": 0.5, "decline_at": 0.9} | policy),
+        learned=LearnedFrom(
+            data="made",
+            rows=n,
+            frauds=int(label.sum()),
+            fraud_rate=float(label.mean()),
+            first="2026-01-01T00:00:00+00:00",
+            last="2026-02-01T00:00:00+00:00",
+            trees_rows=n,
+            calibration_rows=n,
+            calibration_frauds=int(label.sum()),
+            refitted=False,
+        ),
+    )
+    files = {"spec.toml": text.encode(), "trees.txt": trees.text_.encode()}
+    if network:
+        card, files = layered(card, files, plan, matrix, label)
+    return write(folder, card, files)

@@ -96,6 +96,7 @@ class Artifact:
         self._high = np.array([c.high for c in calibrations])
         self._shift = np.array([c.shift for c in calibrations])
         self._ends = np.array([stage.trees for stage in card.stages], dtype=np.int64)
+        self._warm()
 
     @property
     def version(self) -> str:
@@ -255,6 +256,11 @@ class Artifact:
                 assert self._text is not None
                 self._explainer = Explainer(self._text, len(self.inputs))
             return self._explainer
+
+    def _warm(self) -> None:
+        """Score one row of which nothing is known, so that no payment waits for compiled code to be loaded."""
+        if not np.isfinite(self.score(np.full((1, self.plan.width), np.nan)).logit).all():
+            raise Damaged("a payment of which nothing is known must get a finite score; it gets none.", field=CARD)
 
     def _check(self) -> None:
         """A card that passed its fingerprint may still not fit its trees or this plan; say so before scoring."""

@@ -26,7 +26,7 @@ from tocsin.live.judge import Judge
 from tocsin.live.memory import Memory
 from tocsin.schema import AccountEvent, Transaction
 
-STEPS = ("ledger_read", "memory", "trees", "rules", "ledger_write", "commit")
+STEPS = ("ledger_read", "memory", "score", "rules", "ledger_write", "commit")
 _ACCOUNTS_KEPT = 200_000
 
 
@@ -111,7 +111,7 @@ class Scorer:
         self._lap("memory")
         late = self._late(connection, batch) if self.memory.kernel.late > before else frozenset()
         scored = self.model.score(matrix)
-        self._lap("trees")
+        self._lap("score")
         payments = [a.value for a in batch.new if isinstance(a.value, Transaction)]
         standings = self._recorder.standings(connection, {n for p in payments for n in (p.account, p.payee) if n})
         self._lap("ledger_read")
