@@ -11,6 +11,7 @@ import click
 import msgspec
 import numpy as np
 import sqlalchemy as sa
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -41,6 +42,8 @@ class Told:
     score: Score
     reasons: tuple[Reason, ...]
     outcome: str
+    network: tuple[float, ...] = ()
+    """Of each stage's share what the network gave, where there is one and the row is at hand."""
 
 
 @click.command()
@@ -100,7 +103,15 @@ def _from_file(artifact: Artifact, folder: Path, data: Path, payment: str, top: 
     ruling = decide(score.value, artifact.policy)
     label = {1: "a known fraud", 0: "known to be genuine"}.get(int(table.label[place]), "not known to be either")
     outcome = f"By the model's own thresholds: {ruling.action}. It is {label}."
-    return Told(_head(artifact, table, place, payment), artifact.why(reasons), score, reasons, outcome)
+    head = _head(artifact, table, place, payment)
+    return Told(head, artifact.why(reasons), score, reasons, outcome, _network(artifact, row))
+
+
+def _network(artifact: Artifact, row: NDArray[np.float64]) -> tuple[float, ...]:
+    """What the network gave of each stage's share, log-odds; empty for a model without one."""
+    if artifact.card.network is None:
+        return ()
+    return tuple(float(share) for share in artifact.shares(row)[1][0, :, -1])
 
 
 def _memory(artifact: Artifact, folder: Path, table: Table) -> Kernel:
@@ -121,7 +132,10 @@ def _from_ledger(artifact: Artifact, payment: str, folder: Path | None, url: str
     """What was answered, and the reasons kept with its alert."""
     ledger = open_ledger(read_settings(folder=folder, ledger=url))
     query = (
-        sa.select(decisions.c.body, alerts.c.why, alerts.c.reasons, transactions.c.base_minor, transactions.c.at)
+        sa.select(
+            *(decisions.c.body, alerts.c.why, alerts.c.reasons, alerts.c.inputs),
+            *(transactions.c.base_minor, transactions.c.at),
+        )
         .join(transactions, transactions.c.number == decisions.c.number)
         .outerjoin(alerts, alerts.c.number == decisions.c.number)
         .where(transactions.c.id == payment)
@@ -145,7 +159,10 @@ def _from_ledger(artifact: Artifact, payment: str, folder: Path | None, url: str
         raise NotFound(f"{payment!r} was answered {decision.action} without a score.", field="id")
     if not reasons:
         outcome += " Reasons are kept for alerts; this payment has none."
-    return Told(head, found.why or "", decision.score, reasons[:top], outcome)
+    asked_all = all(share.delta is not None for share in decision.score.stages)
+    mine = found.inputs and asked_all and decision.model == artifact.version
+    network = _network(artifact, np.frombuffer(found.inputs)[None]) if mine else ()
+    return Told(head, found.why or "", decision.score, reasons[:top], outcome, network)
 
 
 def _show(console: Console, told: Told) -> None:
@@ -159,11 +176,13 @@ def _show(console: Console, told: Told) -> None:
     for _ in range(2):
         grid.add_column()
     grid.add_column(justify="right")
-    for share in score.stages:
+    grid.add_column(style="dim")
+    for i, share in enumerate(score.stages):
         if share.delta is None:
             grid.add_row(escape(share.stage), "", "not asked")
         else:
-            grid.add_row(escape(share.stage), _bar(share.delta, longest), _odds(share.delta))
+            learned = f"of it the network {_odds(told.network[i])}" if told.network else ""
+            grid.add_row(escape(share.stage), _bar(share.delta, longest), _odds(share.delta), learned)
     grid.add_row(
         "[bold]All together[/bold]", f"about {_chance(score.value)}", f"[bold]{_odds(score.logit - score.base)}[/bold]"
     )
