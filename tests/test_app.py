@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy as sa
 from click.testing import CliRunner
 
 from tocsin.app import Settings, build, card_key, console_user, open_ledger, read_settings
@@ -20,8 +21,10 @@ from tocsin.cli.backup import command as backup
 from tocsin.cli.key import command as key
 from tocsin.cli.model import command as model
 from tocsin.cli.serve import _prepare, _same
+from tocsin.cli.user import command as user
 from tocsin.errors import BadInput, NotFound
 from tocsin.ledger import models, now
+from tocsin.ledger.tables import failed_sign_ins
 
 
 def test_flags_win_over_environment_over_file_over_defaults(tmp_path: Path) -> None:
@@ -139,6 +142,54 @@ def test_a_backup_is_made_and_restored_by_command(tmp_path: Path) -> None:
 
 def test_no_model_was_ever_in_force(tmp_path: Path) -> None:
     assert "No model" in run("list", "--data", tmp_path, command=model)
+
+
+@pytest.mark.parametrize(
+    ("trusted", "sender", "forwarded", "counted"),
+    [
+        ("", "10.0.0.7", "203.0.113.9", "10.0.0.7"),  # nobody's word counts unless it is said whose
+        ("10.0.0.0/28", "10.0.0.7", "203.0.113.9", "203.0.113.9"),
+        ("10.0.0.7, 10.0.0.8", "10.0.0.7", "1.1.1.1, 203.0.113.9, 10.0.0.8", "203.0.113.9"),  # the first is forged
+        ("10.0.0.7", "10.0.0.9", "203.0.113.9", "10.0.0.9"),
+    ],
+)
+def test_wrong_passwords_are_counted_for_whom_a_trusted_proxy_names(
+    tmp_path: Path, trusted: str, sender: str, forwarded: str, counted: str
+) -> None:
+    settings = Settings(folder=tmp_path, trusted_proxies=trusted)
+    app = build(settings)
+
+    async def try_once() -> httpx.Response:
+        transport = httpx.ASGITransport(app=app, client=(sender, 4711))
+        async with httpx.AsyncClient(transport=transport, base_url="http://t") as c:
+            page = await c.get("/sign-in")
+            (csrf,) = re.findall(r'name="csrf" value="([^"]+)"', page.text)
+            form = {"csrf": csrf, "name": "ana", "password": "not the one at all"}
+            return await c.post("/sign-in", data=form, headers={"X-Forwarded-For": forwarded})
+
+    assert asyncio.run(try_once()).status_code == 401
+    opened = open_ledger(settings)
+    with opened.read() as connection:
+        assert connection.execute(sa.select(failed_sign_ins.c.address)).scalars().all() == [counted]
+    opened.close()
+
+
+@pytest.mark.parametrize("wrong", ["*", "proxy.bank.example", "10.0.0.300", "10.0.0.7/8"])
+def test_a_proxy_is_named_by_its_address(tmp_path: Path, wrong: str) -> None:
+    with pytest.raises(BadInput, match="IP addresses or networks"):
+        build(Settings(folder=tmp_path, trusted_proxies=wrong))
+
+
+def test_links_begin_where_people_reach_the_desk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "settings.toml").write_text('public = "https://desk.bank.example/"')
+    settings = read_settings(environment={}, folder=tmp_path)
+    _prepare(settings, None, settings.address)
+    assert "https://desk.bank.example/welcome/" in capsys.readouterr().err
+    assert run("add", "ana", "--role", "analyst", "--data", tmp_path, command=user).startswith(
+        "https://desk.bank.example/welcome/"
+    )
+    assert Settings(port=9).address == "http://127.0.0.1:9"
+    assert Settings(port=9, https=True).address == "https://127.0.0.1:9"
 
 
 def test_one_application_answers_services_and_people(tmp_path: Path) -> None:

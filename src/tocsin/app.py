@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from secrets import token_hex
 from typing import Any, Literal
@@ -15,8 +16,10 @@ from typing import Any, Literal
 import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from tocsin.desk.web import Desk
 from tocsin.desk.web import routes as desk_routes
@@ -43,6 +46,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     currency, rates : the base currency, or a rates file that names it.
     zone : the IANA zone in which the desk shows times.
     https : people reach the desk over https even if ``host`` is this machine, because something stands before it.
+    public : the address at which people reach the desk, such as ``https://desk.bank.example``; links begin with it.
+    trusted_proxies : addresses and networks, by commas, whose word counts on whom a request comes from; none by default.
     The rest are :class:`tocsin.live.Limits`, with their units in their names; ``ahead_h`` below 0 takes any time.
     """
 
@@ -55,6 +60,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     rates: str = ""
     zone: str = "UTC"
     https: bool = False
+    public: str = ""
+    trusted_proxies: str = ""
     deadline_ms: int = 1_000
     largest_body: int = 4 << 20
     most_lines: int = 10_000
@@ -64,6 +71,32 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     ahead_h: float = 24.0
     due_in_h: float = 24.0
     snapshot_every_s: float = 300.0
+
+    @property
+    def address(self) -> str:
+        """Where people find the desk, without a slash at the end."""
+        plain = f"{'https' if self.https else 'http'}://{self.host}:{self.port}"
+        return self.public.rstrip("/") or plain
+
+    @property
+    def proxies(self) -> list[str]:
+        """The trusted addresses and networks.
+
+        Raises
+        ------
+        BadInput : one is neither; "*" is not, because then anybody could say to be anybody.
+        """
+        named = [one.strip() for one in self.trusted_proxies.split(",") if one.strip()]
+        for one in named:
+            try:
+                ip_network(one)
+            except ValueError as error:
+                raise BadInput(
+                    f"must be IP addresses or networks, separated by commas; got {one!r}.",
+                    field="trusted_proxies",
+                    hint="Write the proxy's own address, such as 10.0.0.7 or 10.0.0.0/28.",
+                ) from error
+        return named
 
     @property
     def limits(self) -> Limits:
@@ -181,8 +214,15 @@ def build(settings: Settings, *, clock: Clock = now) -> Starlette:
     ledger = open_ledger(settings)
     service = make_service(settings, ledger, clock=clock)
     # Over plain HTTP a browser keeps a secure cookie only when it talks to its own machine, and not every browser does.
-    secure = settings.https or settings.host not in _OWN_MACHINE
-    desk = Desk(ledger, clock=clock, currency=service.door.rates.base, zone=settings.zone, secure_cookies=secure)
+    secure = settings.address.startswith("https:") or settings.host not in _OWN_MACHINE
+    desk = Desk(
+        ledger,
+        clock=clock,
+        currency=service.door.rates.base,
+        zone=settings.zone,
+        secure_cookies=secure,
+        address=settings.public.rstrip("/"),
+    )
 
     @asynccontextmanager
     async def life(_app: Starlette) -> AsyncIterator[None]:
@@ -191,8 +231,10 @@ def build(settings: Settings, *, clock: Clock = now) -> Starlette:
         service.stop()
         ledger.close()
 
+    proxies = settings.proxies
     app = Starlette(
         routes=[*routes(service), *desk_routes(desk)],
+        middleware=[Middleware(ProxyHeadersMiddleware, trusted_hosts=proxies)] if proxies else [],
         lifespan=life,
         exception_handlers={TocsinError: _refuse, HTTPException: _refuse_http},
     )

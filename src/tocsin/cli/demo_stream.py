@@ -34,6 +34,7 @@ class Served:
             ) from None
         self.host, self.port = self._socket.getsockname()[:2]
         options: dict[str, Any] = {"log_level": "warning", "access_log": False, "ws": "none", "server_header": False}
+        options["proxy_headers"] = False
         options["timeout_graceful_shutdown"] = 2  # a browser that listens for news would never hang up
         self._server = uvicorn.Server(uvicorn.Config(build(settings), **options))
         self._thread = threading.Thread(

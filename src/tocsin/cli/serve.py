@@ -57,10 +57,9 @@ def command(model: Path | None, settings_file: Path | None, **flags: Any) -> Non
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     settings = read_settings(settings_file, **flags)
     _look_at_port(settings.host, settings.port)
-    address = f"http://{settings.host}:{settings.port}"
-    _prepare(settings, model, address)
+    _prepare(settings, model, settings.address)
     app = build(settings)
-    click.echo(f"Tocsin answers at {address}: the desk at /, the API at /v1/docs. Stop with Ctrl-C.", err=True)
+    click.echo(f"Tocsin answers at {settings.address}: the desk at /, the API at /v1/docs. Stop with Ctrl-C.", err=True)
     # Two threads share the interpreter: a waiting one should get it after half a millisecond, not after five.
     sys.setswitchinterval(0.0005)
     gc.set_threshold(50_000, 20, 1_000)
@@ -74,7 +73,7 @@ def command(model: Path | None, settings_file: Path | None, **flags: Any) -> Non
         access_log=False,
         log_level="warning",
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=False,  # whose word counts is a setting of the application
         timeout_graceful_shutdown=5,  # a browser that listens for news would never hang up
     )
 

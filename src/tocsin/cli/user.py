@@ -108,8 +108,7 @@ def _do(folder: Path | None, url: str | None, act: Callable[[Ledger, Actor], Any
 def _link(folder: Path | None, url: str | None, act: Callable[[Ledger, Actor], str]) -> None:
     settings = _settings(folder, url)
     token = _do(folder, url, act)
-    scheme = "https" if settings.https else "http"
-    click.echo(f"{scheme}://{settings.host}:{settings.port}{WELCOME}{token}")
+    click.echo(f"{settings.address}{WELCOME}{token}")
     click.echo(f"The link works once, for {INVITATION_LASTS.days} days. It cannot be shown again.", err=True)
 
 

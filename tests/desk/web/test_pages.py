@@ -6,12 +6,14 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from scenes import made_day
 from scenes.visitors import Person, browse, plain
 from tocsin.desk import actions
 from tocsin.desk.model import Direction, Role
+from tocsin.desk.web import Desk
 from tocsin.ledger import Ledger, models
 from tocsin.ledger.tables import case_events
 
@@ -118,6 +120,15 @@ def test_adding_somebody_gives_a_link_that_lets_them_in(app: Any, person: Callab
     again = ada.send("/people/link", 200, name="eve")
     assert browse(app).get(link[1]).status_code == 401
     assert "/welcome/" in again
+
+
+def test_a_link_begins_where_people_reach_the_desk(
+    desk: Desk, app: Any, person: Callable[..., Person], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "address", "https://desk.bank.example")
+    page = person("ada", Role.ADMIN).send("/people", 200, name="Eve", role="analyst")
+    assert re.search(r"https://desk\.bank\.example/welcome/[\w-]+", page)
+    assert "http://desk.test/welcome" not in page
 
 
 def test_changing_a_role_and_switching_off(person: Callable[..., Person]) -> None:

@@ -31,6 +31,7 @@ class Desk:
     currency : the base currency, in which money at stake is said.
     zone : the IANA time zone in which times are shown (they are kept in UTC).
     secure_cookies : whether the browser may send the session over https only; false for a machine of one's own.
+    address : where people find the desk, such as ``https://desk.bank.example``; by default whatever they asked for.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Desk:
         currency: str = "EUR",
         zone: str = "UTC",
         secure_cookies: bool = True,
+        address: str = "",
     ) -> None:
         exponent_of(currency)
         self.ledger = ledger
@@ -48,6 +50,7 @@ class Desk:
         self.currency = currency
         self.zone = _zone(zone)
         self.secure_cookies = secure_cookies
+        self.address = address
 
     def render(self, template: str, at: datetime, context: Mapping[str, Any]) -> str:
         """A page in words; ``at`` is the moment all its relative times are measured from."""

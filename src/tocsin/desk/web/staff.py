@@ -72,8 +72,8 @@ def _page(visit: Visit, made: dict[str, object] | None) -> Response:
 
 
 def _link(visit: Visit, name: str, token: str) -> dict[str, object]:
-    address = f"{visit.request.url.scheme}://{visit.request.url.netloc}{WELCOME}{token}"
-    return {"name": name, "address": address, "until": visit.now + access.INVITATION_LASTS}
+    here = visit.desk.address or f"{visit.request.url.scheme}://{visit.request.url.netloc}"
+    return {"name": name, "address": f"{here}{WELCOME}{token}", "until": visit.now + access.INVITATION_LASTS}
 
 
 def _role(visit: Visit) -> Role:
