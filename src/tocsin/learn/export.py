@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from tocsin.artifact.anomaly import ANOMALY
 from tocsin.artifact.graph import Graph
 from tocsin.artifact.network import NETWORK, PARTS, SURPRISE, SURPRISES
 from tocsin.errors import Damaged
@@ -61,6 +62,16 @@ def export_surprise(watcher: NextPayment, history: Tensor) -> bytes:
     return _exported(
         _Told(watcher), SURPRISE, {"history": history.long()}, {"surprise": len(SURPRISES), "parts": len(PARTS)}
     )
+
+
+def export_anomaly(network: nn.Module, rows: Tensor) -> bytes:
+    """``anomaly.onnx`` of a network that takes rows float32[n, d] and gives scores float32[n, 1].
+
+    Raises
+    ------
+    Damaged : as :func:`export_network`.
+    """
+    return _exported(network, ANOMALY, {"rows": rows.float()}, {"scores": 1})
 
 
 class _Told(nn.Module):
