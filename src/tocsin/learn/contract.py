@@ -35,6 +35,7 @@ class Examples:
     known_at : int64[n], when the label became known; ``at`` itself by default.
     weight : float64[n], how many examples a row stands for; ones by default.
     amount : float64[n], major units, for thresholds by cost; zeros by default.
+    tokens : uint32[n, history + 1] or None, each payment's last payments and itself (``features.history``).
     genuine_after : microseconds after which an example of which nobody knows yet counts as genuine; None: it never does.
     """
 
@@ -44,6 +45,7 @@ class Examples:
     known_at: NDArray[np.int64]
     weight: NDArray[np.float64] | None
     amount: NDArray[np.float64]
+    tokens: NDArray[np.uint32] | None = None
     genuine_after: int | None = None
 
     def __len__(self) -> int:
@@ -106,6 +108,7 @@ class Examples:
             known_at=self.known_at[rows],
             weight=weight,
             amount=self.amount[rows],
+            tokens=None if self.tokens is None else self.tokens[rows],
         )
 
     def as_known_at(self, cut: int) -> Examples:

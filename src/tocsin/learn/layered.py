@@ -42,12 +42,14 @@ class Rows:
     columns : float32[n, d], NaN where nothing is known.
     margins : float32[n, stages], calibrated log-odds of trees that had not seen the payment.
     tokens : int64 or uint32[n, history + 1]. label : int8[n], 1 fraud, 0 genuine; all known.
+    weight : float32[n], how many payments a row stands for; ones by default.
     """
 
     columns: NDArray[np.float32]
     margins: NDArray[np.float32]
     tokens: NDArray[np.integer]
     label: NDArray[np.int8]
+    weight: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.label)
@@ -62,6 +64,7 @@ class Rows:
         rows: NDArray[np.int64],
         most: int | None = None,
         seed: int = 0,
+        weight: NDArray[np.float64] | None = None,
     ) -> Rows:
         """The given rows; of the genuine ones at most ``most``, drawn once."""
         if most is not None and int((label[rows] == 0).sum()) > most:
@@ -74,7 +77,24 @@ class Rows:
         ):  # in pieces: a float64 copy of all would be the largest thing in memory
             piece = rows[first : first + 65_536]
             wide[first : first + 65_536] = network_rows(np.ascontiguousarray(columns[piece]))
-        return cls(wide, margins[rows].astype(np.float32), tokens[rows], label[rows])
+        mass = None if weight is None else weight[rows].astype(np.float32)
+        return cls(wide, margins[rows].astype(np.float32), tokens[rows], label[rows], mass)
+
+    def take(self, rows: NDArray[np.int64]) -> Rows:
+        """The given rows, in their order."""
+        weight = None if self.weight is None else self.weight[rows]
+        return Rows(self.columns[rows], self.margins[rows], self.tokens[rows], self.label[rows], weight)
+
+    def and_then(self, later: Rows) -> Rows:
+        """These rows and later ones behind them."""
+        mine, theirs = (None if rows.weight is None else rows.weight for rows in (self, later))
+        return Rows(
+            np.concatenate([self.columns, later.columns]),
+            np.concatenate([self.margins, later.margins]),
+            np.concatenate([self.tokens, later.tokens]),
+            np.concatenate([self.label, later.label]),
+            None if mine is None or theirs is None else np.concatenate([mine, theirs]),
+        )
 
 
 @dataclass(slots=True)
@@ -112,7 +132,10 @@ class LayeredTask:
         """
         exits = self._exits(rows.numpy()) - float(np.log(self.share * self.kept))
         label = torch.from_numpy(self.train.label[rows.numpy()]).to(exits)[None, :, None]
-        each = cross_entropy(exits, label.expand_as(exits), reduction="none").mean((0, 1))
+        each = cross_entropy(exits, label.expand_as(exits), reduction="none")
+        if self.train.weight is not None:
+            each = each * torch.from_numpy(self.train.weight[rows.numpy()]).to(exits)[None, :, None]
+        each = each.mean((0, 1))
         if exits.shape[2] == 1:
             return each[0]
         end, early = exits[..., -1:].detach(), exits[..., :-1]
@@ -125,7 +148,7 @@ class LayeredTask:
         self.judged_ += 1
         if self.newest is None:
             return -float(self.judged_)
-        return calibrated_loss(self.exits(self.newest)[:, -1], self.newest.label)
+        return calibrated_loss(self.exits(self.newest)[:, -1], self.newest.label, self.newest.weight)
 
     def exits(self, rows: Rows) -> NDArray[np.float64]:
         """float64[n, stages] of all the rows."""
@@ -153,10 +176,13 @@ def exits_of(network: Members, rows: Rows, at_once: int = 8192) -> NDArray[np.fl
     return out
 
 
-def calibrated_loss(logit: NDArray[np.float64], label: NDArray[np.int8]) -> float:
+def calibrated_loss(
+    logit: NDArray[np.float64], label: NDArray[np.int8], weight: NDArray[np.floating] | None = None
+) -> float:
     """Mean log-loss in nats after Platt's calibration on the same rows."""
-    z = fit_calibration(logit, label, None, way="platt")(logit)
-    return float(np.mean(np.logaddexp(0.0, z) - z * (label == 1)))
+    mass = None if weight is None else weight.astype(np.float64)
+    z = fit_calibration(logit, label, mass, way="platt")(logit)
+    return float(np.average(np.logaddexp(0.0, z) - z * (label == 1), weights=mass))
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +247,7 @@ def believed(rows: Rows, exits: NDArray[np.float64]) -> float:
     """How much of the network's correction makes the calibrated log-loss least, 0 to 1 in tenths; 0 is the trees."""
     margin, logit = rows.margins[:, -1].astype(np.float64), exits[:, -1]
     shares = np.linspace(0.0, 1.0, 11)
-    losses = [calibrated_loss(margin + a * (logit - margin), rows.label) for a in shares]
+    losses = [calibrated_loss(margin + a * (logit - margin), rows.label, rows.weight) for a in shares]
     return float(shares[int(np.argmin(losses))])
 
 

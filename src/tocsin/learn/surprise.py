@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import save
 from torch import Tensor
 
 from tocsin.artifact.card import SurpriseCard
-from tocsin.artifact.network import SurpriseScorer
+from tocsin.artifact.network import SURPRISE, SurpriseScorer
 from tocsin.errors import BadInput
 from tocsin.learn.export import export_surprise
 from tocsin.learn.loop import train
@@ -23,6 +24,7 @@ from tocsin.nets import NextPayment
 AHEAD = 16
 """Of each window the last so many payments are foretold; those before only tell what has been."""
 SETTINGS = LoopSettings(epochs=12, planned=12, batch=128, rate=4e-3, decay=0.01, patience=12)
+WEIGHTS = "surprise.safetensors"
 LEAST = 200
 """Payments with a past below which nothing is learned of what comes next."""
 
@@ -41,6 +43,10 @@ class Surprise:
     graph: bytes
     card: SurpriseCard
     nats: float
+
+    def files(self) -> dict[str, bytes]:
+        """The graph, and the weights for who learns on from them."""
+        return {SURPRISE: self.graph, WEIGHTS: save(self.watcher.state_dict())}
 
     def columns(self, tokens: NDArray[np.int64], told: Told = silent) -> NDArray[np.float64]:
         """float64[n, 3]: the surprise of each payment, as serving reads it; tokens int64[n, history + 1]."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
-from typing import Any, Protocol
-
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tocsin.errors import BadInput
+
+if TYPE_CHECKING:  # the settings are read where no network is trained
+    from torch import Tensor, nn
 
 Told = Callable[[str, float], None]
 """Who is told what is being done and the share of it that is done, 0 to 1."""

@@ -2,7 +2,7 @@
 
     the past ............ | newest ......... | label delay | held out ........ |
     trees are grown here    trees stopped      labels not    measured here,
-                            and calibrated,    yet known     never looked at
+    and networks taught     and calibrated,    yet known     never looked at
                             thresholds set
 
 All of it is done as it would have been at the moment the held-out window begins: a label that became known later is
@@ -15,39 +15,43 @@ held-out figures are those of the very trees that ship.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from tocsin.artifact import Artifact
-from tocsin.artifact.anomaly import ANOMALY, NAME, AnomalyScorer
+from tocsin.artifact.anomaly import ANOMALY, NAME
 from tocsin.artifact.card import Card, LearnedFrom, StageCard
-from tocsin.artifact.model import SPEC, TREES, odds_of
+from tocsin.artifact.model import SPEC, TREES, made_of, odds_of
+from tocsin.artifact.network import SURPRISES, tokens_of
 from tocsin.data import Table
 from tocsin.errors import BadInput
 from tocsin.features import Kernel, Plan
-from tocsin.learn.boosting import BoostingSettings, StagedTrees
+from tocsin.learn.boosting import BoostingSettings
 from tocsin.learn.contract import UNKNOWN, Examples
+from tocsin.learn.exits import calibrate, read_off, shifted
+from tocsin.learn.grown import Grown, Seedling, TreesAlone
 from tocsin.learn.quality import Quality, quality
+from tocsin.learn.task import LoopSettings, Told, silent
 from tocsin.learn.unsupervised import IsolationForest
 from tocsin.measure.budget import DAY, Goal, PerDay, Window, thresholds
-from tocsin.measure.calibration import Calibration, fit_calibration, logistic
+from tocsin.measure.calibration import Calibration, logistic
 from tocsin.measure.early import early_limits
+from tocsin.measure.gate import Verdict
 from tocsin.measure.policy import Policy
 from tocsin.spec import Spec
 
-Told = Callable[[str, float], None]
-"""Called with what is being done, in words, and how far it is from 0 to 1."""
+if TYPE_CHECKING:
+    from tocsin.learn.surprise import Surprise
 
-
-def _silent(_what: str, _share: float) -> None:
-    return None
+WAYS = ("trees", "network", "anomaly")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +60,16 @@ class Recipe:
 
     Parameters
     ----------
-    way : ``trees``, or ``anomaly`` for a model without labels.
+    way : ``trees``; ``network``, the layered network on the trees, where it does no harm; or ``anomaly``, a model without
+        labels.
     anomaly : whether the trees also get the anomaly score, as a column of the last stage.
     held_out, newest : share of the payments, the newest ones, to be judged by; of the rest, to stop and calibrate by.
     refit : grow the trees once more on everything before the held-out window.
     genuine_after : what nobody knew anything of for so long counts as genuine; None leaves it unknown for ever.
     early_leak : share of the frauds that early approvals may lose; None for no early approval.
+    loop : how the network's training runs; None for the measured default. processes : how many train it.
+    base : the weights of another model's networks, to begin with.
+    folder : where the training of a network keeps its checkpoints: killed, it goes on from there.
     """
 
     goal: Goal = field(default_factory=lambda: PerDay(100.0))
@@ -74,6 +82,23 @@ class Recipe:
     name: str = ""
     early_leak: float | None = None
     genuine_after: timedelta | None = None
+    loop: LoopSettings | None = None
+    processes: int = 1
+    base: Weights | None = None
+    folder: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Weights of networks that were learned elsewhere, name -> tensor; what does not fit is left out.
+
+    Parameters
+    ----------
+    surprise, network : of the model of what comes next, and of the layered network; either may be empty.
+    """
+
+    surprise: Mapping[str, Any] = field(default_factory=dict)
+    network: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +122,20 @@ class Windows:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """A model that is not written yet: its card, the content of its files, and how it did on what was held out."""
+    """A model that is not written yet: its card, the content of its files, and how it did on what was held out.
+
+    ``verdict`` says whether a network was kept or sent back, ``notes`` what was odd while learning; both in words.
+    """
 
     card: Card
     files: dict[str, bytes]
     windows: Windows
     quality: Quality | None = None
+    verdict: Verdict | None = None
+    notes: tuple[str, ...] = ()
 
 
-def features(table: Table, plan: Plan, told: Told = _silent, *, chunk: int = 65_536) -> tuple[Examples, Kernel]:
+def features(table: Table, plan: Plan, told: Told = silent, *, chunk: int = 65_536) -> tuple[Examples, Kernel]:
     """Every payment's features as live would have seen them, and the memory after the last event."""
     kernel = Kernel(plan)
     stream = table.stream()
@@ -172,7 +202,7 @@ def _label_delay(then: Examples) -> int:
 
 
 def learn(
-    examples: Examples, spec: Spec, plan: Plan, recipe: Recipe, *, source: str = "", told: Told = _silent
+    examples: Examples, spec: Spec, plan: Plan, recipe: Recipe, *, source: str = "", told: Told = silent
 ) -> Learned:
     """Learn a model.
 
@@ -196,42 +226,91 @@ def learn(
     if recipe.way == "anomaly":
         learned = _anomaly_model(examples, spec, plan, recipe, windows, forest, names, source)
         return _measured(learned, spec, plan, rows)
+    surprise = None
+    if recipe.way == "network":
+        examples, surprise = _with_surprise(examples, rows, plan, recipe, windows, told)
+        names = (*names, *(SURPRISES if surprise is not None else ()))
     ends = (*plan.ends[:-1], len(names))
-    trees = StagedTrees(ends, plan.categorical, recipe.boosting)
     newest = examples.as_known_at(windows.made).take(windows.newest[: int((examples.at < windows.made).sum())])
-    _check_frauds(newest, "the newest window, which trees are stopped and calibrated by,")
-    most = recipe.boosting.trees
+    _check_frauds(newest, "the newest window, which models are stopped and calibrated by,")
     grown = examples.as_known_at(windows.begins)
-    trees.fit(grown, newest, progress=lambda k: told("growing trees", min(1.0, k / most)))
-    margins = trees.margins(newest.matrix)
-    calibrations = [_calibrated(margins[:, s], newest) for s in range(len(ends))]
+    model = _taught(grown, newest, ends, names, plan, recipe, told)
+    margins = model.margins(newest)
+    calibrations = calibrate(margins, newest)
     policy = thresholds(recipe.goal, _window(newest, calibrations[-1](margins[:, -1])))
-    logits = np.column_stack([calibration(margins[:, s]) for s, calibration in enumerate(calibrations)])
+    logits = read_off(margins, calibrations)
     if recipe.refit:
-        first = trees
         grown = examples.as_known_at(windows.made)
-        grown = grown.take(grown.at < windows.quiet)
-        total = max(1, sum(first.rounds_))
-        trees = StagedTrees(ends, plan.categorical, recipe.boosting).fit(
-            grown, rounds=first.rounds_, progress=lambda k: told("growing them again on all that is known", k / total)
-        )
+        grown = grown.take(slice(0, int((grown.at < windows.quiet).sum())))
         quiet = examples.take((examples.at >= windows.quiet) & (examples.at < windows.made))
-        calibrations = _shifted(first.margins(quiet.matrix), trees.margins(quiet.matrix), calibrations, quiet.weight)
-        policy = _recounted(policy, recipe.goal, quiet, calibrations[-1](trees.margins(quiet.matrix)[:, -1]))
+        first, model = model, model.again(grown, newest, quiet, told)
+        calibrations = shifted(first.margins(quiet), model.margins(quiet), calibrations, quiet.weight)
+        policy = _recounted(policy, recipe.goal, quiet, calibrations[-1](model.margins(quiet)[:, -1]))
     if recipe.early_leak is not None:
         policy = _early(policy, recipe.early_leak, newest, logits, ends)
     told("done", 1.0)
     stages = tuple(
         StageCard(name=name, columns=end, trees=int(count), calibration=calibration)
         for name, end, count, calibration in zip(
-            plan.stage_names, ends, np.cumsum(trees.rounds_), calibrations, strict=True
+            plan.stage_names, ends, np.cumsum(model.trees.rounds_), calibrations, strict=True
         )
     )
     card = _card(spec, plan, recipe, names, stages, newest, policy, examples, grown, source, forest)
-    files = {SPEC: spec.text.encode(), TREES: trees.text_.encode()}
+    files = {SPEC: spec.text.encode(), TREES: model.trees.text_.encode()}
     if forest is not None:
         files[ANOMALY] = forest.graph_
-    return _measured(Learned(card, files, windows), spec, plan, rows)
+    if surprise is not None:
+        files |= surprise.files()
+        card = msgspec.structs.replace(card, surprise=surprise.card)
+    card, files = model.add_to(card, files)
+    learned = _measured(Learned(card, files, windows), spec, plan, rows)
+    return replace(learned, verdict=model.verdict, notes=model.notes)
+
+
+def _with_surprise(
+    examples: Examples, rows: Examples, plan: Plan, recipe: Recipe, windows: Windows, told: Told
+) -> tuple[Examples, Surprise | None]:
+    """The examples with their last payments as tokens, and with the surprise of each payment as three more columns.
+
+    What is surprising is learned, without labels, from what came before the newest window.
+    """
+    if not plan.history:
+        return examples, None
+    from tocsin.learn.surprise import LEAST, SETTINGS, learn_surprise
+
+    tokens = tokens_of(rows.matrix, len(plan.names)).astype(np.uint32)
+    examples = replace(examples, tokens=tokens)
+    past = tokens[: int((examples.at < windows.begins).sum())]
+    if int((past[:, -2] != 0).sum()) < LEAST:
+        return examples, None
+    folder = recipe.folder / "surprise" if recipe.folder is not None else None
+    loop = replace(SETTINGS, seed=recipe.boosting.seed, processes=recipe.processes)
+    begin = recipe.base.surprise if recipe.base is not None else None
+    surprise = learn_surprise(past, begin=begin or None, settings=loop, folder=folder, told=told)
+    return replace(examples, matrix=np.column_stack([examples.matrix, surprise.columns(tokens, told)])), surprise
+
+
+def _taught(
+    grown: Examples,
+    newest: Examples,
+    ends: tuple[int, ...],
+    names: tuple[str, ...],
+    plan: Plan,
+    recipe: Recipe,
+    told: Told,
+) -> Grown:
+    """Trees, with a network on them where the owner wants one and it does no harm."""
+    seedling = Seedling(ends, plan.categorical, recipe.boosting)
+    if recipe.way == "trees":
+        return TreesAlone(seedling, seedling.grow(grown, newest, told))
+    from tocsin.learn.hybrid import Teaching, learn_hybrid
+    from tocsin.learn.layered import SETTINGS
+
+    folder = recipe.folder / "network" if recipe.folder is not None else None
+    loop = replace(recipe.loop or SETTINGS, seed=recipe.boosting.seed, processes=recipe.processes)
+    begin = recipe.base.network if recipe.base is not None else None
+    teaching = Teaching(loop=loop, begin=begin or None, names=names, folder=folder)
+    return learn_hybrid(grown, newest, seedling, teaching, told)
 
 
 def _measured(learned: Learned, spec: Spec, plan: Plan, examples: Examples) -> Learned:
@@ -239,8 +318,7 @@ def _measured(learned: Learned, spec: Spec, plan: Plan, examples: Examples) -> L
     card, files = learned.card, learned.files
     until = datetime.fromtimestamp(learned.windows.made / 1e6, UTC).isoformat(timespec="microseconds")
     card = msgspec.structs.replace(card, learned=msgspec.structs.replace(card.learned, until=until))
-    scorer = AnomalyScorer(files[ANOMALY], card.anomaly) if card.anomaly is not None else None
-    model = Artifact(card, spec, plan, files[TREES].decode() if TREES in files else None, scorer)
+    model = made_of(card, files, spec, plan)
     found = (
         quality(model, examples.as_known_at_last().take(learned.windows.held_out))
         if learned.windows.held_out.any()
@@ -269,7 +347,7 @@ def _anomaly_model(
     margin = odds_of(newest.matrix[:, -1:])
     labelled = min(int((newest.label == 1).sum()), int((newest.label == 0).sum())) >= 2
     calibration = (
-        _calibrated(margin[:, 0], newest.known()) if labelled and len(newest.known()) == len(newest) else Calibration()
+        calibrate(margin, newest.known())[0] if labelled and len(newest.known()) == len(newest) else Calibration()
     )
     policy = thresholds(recipe.goal, _window(newest, calibration(margin[:, 0])))
     quiet = known.take(known.at >= windows.quiet)
@@ -277,35 +355,6 @@ def _anomaly_model(
     stage = StageCard(name="anomaly", columns=len(names), trees=0, calibration=calibration)
     card = _card(spec, plan, recipe, names, (stage,), newest, policy, examples, known, source, forest)
     return Learned(card, {SPEC: spec.text.encode(), ANOMALY: forest.graph_}, windows)
-
-
-def _calibrated(margin: NDArray[np.float64], newest: Examples) -> Calibration:
-    """Two slopes where there are frauds enough to tell them apart, else one."""
-    way = "beta" if int((newest.label == 1).sum()) >= 200 else "platt"
-    return fit_calibration(margin, newest.label, newest.weight, way=way)
-
-
-def _shifted(
-    first: NDArray[np.float64],
-    second: NDArray[np.float64],
-    calibrations: list[Calibration],
-    weight: NDArray[np.float64] | None,
-) -> list[Calibration]:
-    """The calibrations moved so that the second trees expect, at every exit, as many frauds as the first."""
-    moved = []
-    for stage, calibration in enumerate(calibrations):
-        wanted = _expected(calibration(first[:, stage]), weight)
-        logit = calibration(second[:, stage])
-        low, high = -10.0, 10.0
-        for _ in range(60):
-            middle = (low + high) / 2
-            low, high = (middle, high) if _expected(logit + middle, weight) < wanted else (low, middle)
-        moved.append(msgspec.structs.replace(calibration, shift=calibration.shift + (low + high) / 2))
-    return moved
-
-
-def _expected(logit: NDArray[np.float64], weight: NDArray[np.float64] | None) -> float:
-    return float(np.average(1 / (1 + np.exp(-logit)), weights=weight))
 
 
 def _recounted(policy: Policy, goal: Goal, quiet: Examples, logit: NDArray[np.float64]) -> Policy:
@@ -362,7 +411,7 @@ def _card(
     forest: IsolationForest | None,
 ) -> Card:
     known = grown.known()
-    rate = _rate(newest) if recipe.way == "trees" or len(newest.known()) else 0.0
+    rate = _rate(newest) if recipe.way != "anomaly" or len(newest.known()) else 0.0
     p = min(max(rate, 1e-6), 1 - 1e-6)
     return Card(
         name=recipe.name or spec.name,
