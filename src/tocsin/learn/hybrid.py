@@ -134,12 +134,12 @@ def learn_hybrid(
     trees = seedling.grow(grown, newest, told)
     margins = trees.margins(newest.matrix)
     odds = calibrate(margins, newest, way="platt")
-    rows, kept = _forward_rows(grown, seedling, teaching, told)
+    rows, kept = forward_rows(grown, seedling, teaching, told)
     frauds = int((rows.label == 1).sum())
     if frauds < LEAST_FRAUDS:
         note = f"Only {frauds} known frauds have time-forward scores; a network is taught from {LEAST_FRAUDS} on."
         return TreesAlone(seedling, trees, notes=(note,))
-    stop, judge = _halves(rows_of(newest, read_off(margins, odds), np.arange(len(newest))))
+    stop, judge = halves(rows_of(newest, read_off(margins, odds), np.arange(len(newest))))
     taught = _teach(seedling, teaching, rows, kept, stop, told)
     if taught.correction == 0:
         note = "No part of what the network adds to the trees helped on newer payments; the trees ship alone."
@@ -171,7 +171,7 @@ def _made(
     return Hybrid(seedling, teaching, trees, tuple(odds), taught, rows, kept, card, graph, scorer, verdict)
 
 
-def _forward_rows(grown: Examples, seedling: Seedling, teaching: Teaching, told: Told) -> tuple[Rows, float]:
+def forward_rows(grown: Examples, seedling: Seedling, teaching: Teaching, told: Told) -> tuple[Rows, float]:
     """The payments the network learns from, with scores of trees that had seen only what was before; and the share of the
     genuine ones that this is."""
     half, done = replace(seedling.boosting, trees=max(2, seedling.boosting.trees // 2)), 0
@@ -236,7 +236,7 @@ def _judged(taught: Taught, rows: Rows) -> Verdict:
     return gate([Origin("the newest payments", before, after, rows.label, weight=weight)])
 
 
-def _halves(rows: Rows) -> tuple[Rows, Rows]:
+def halves(rows: Rows) -> tuple[Rows, Rows]:
     """The first and the second half; all of it twice where a half has too few frauds to say anything."""
     middle, every = len(rows) // 2, np.arange(len(rows))
     first, second = rows.take(every[:middle]), rows.take(every[middle:])
