@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -14,16 +17,19 @@ from tocsin import spec as specs
 from tocsin.artifact import Card, write
 from tocsin.artifact.folder import check_free
 from tocsin.data import read
+from tocsin.errors import NotReady
 from tocsin.features import Kernel, compile_plan
 from tocsin.grammar import parse_span
 from tocsin.learn.boosting import BoostingSettings
 from tocsin.learn.quality import Quality
-from tocsin.learn.transactions import Learned, Recipe, features, learn
+from tocsin.learn.transactions import WAYS, Learned, Recipe, features, learn
 from tocsin.measure.budget import parse_goal
 from tocsin.measure.early import EarlyAnswers
 from tocsin.measure.policy import NEVER
 from tocsin.spec import Spec
 
+CURVES = "training.html"
+"""How the training of the network went, beside the model."""
 MEMORY = "memory.bin"
 """The kernel's memory after the last event, beside the model: serving starts warm from it."""
 
@@ -37,10 +43,11 @@ MEMORY = "memory.bin"
 @click.option("--fpr", type=float, default=None, help="Instead: the share of genuine payments that may ring.")
 @click.option(
     "--way",
-    type=click.Choice(["trees", "anomaly"]),
+    type=click.Choice(WAYS),
     default="trees",
     show_default=True,
-    help="From labels, or from none.",
+    help="From labels: trees, or a layered network on the trees (kept only if it does no harm; needs PyTorch). From none: "
+    "anomaly.",
 )
 @click.option(
     "--anomaly", is_flag=True, help="Give the trees a label-free anomaly score, as a column of the last stage."
@@ -68,6 +75,9 @@ MEMORY = "memory.bin"
     default=None,
     help="Approve before all stages are asked where it loses at most this share of the frauds, such as 0.005.",
 )
+@click.option(
+    "--processes", default=1, show_default=True, help="How many train a network together; each needs a core of its own."
+)
 @click.option("--name", default="", help="The model's name; by default the spec's.")
 @click.option("--force", is_flag=True, help="Write over a model that is there; the old one is kept beside it.")
 @click.option("--bad-rows", type=click.Path(path_type=Path), default=None, help="Where rows that cannot be used go.")
@@ -90,6 +100,7 @@ def command(
     refit: bool,
     genuine_after: str | None,
     early_leak: float | None,
+    processes: int,
     name: str,
     force: bool,
     bad_rows: Path | None,
@@ -97,17 +108,23 @@ def command(
     """Learn a model from labelled transactions, in order of time.
 
     The newest payments are held out and measured; before them the newest whose labels were known by then say when to
-    stop, how sure a score is and where the thresholds lie. Interrupted at any moment it leaves no half model.
+    stop, how sure a score is and where the thresholds lie. Interrupted at any moment it leaves no half model; the training
+    of a network, which takes longest, then goes on where it was when the same command is given again (its checkpoints and
+    curves are in OUT.training until it is done).
 
     \b
     Example:
       tocsin learn world/world.parquet --spec world --out model --budget 100/day
+      tocsin learn world/world.parquet --spec world --out model --way network
       tocsin serve model
     """
     settings = BoostingSettings(trees=trees, leaves=leaves, rate=rate, seed=seed, threads=threads)
     after = None if genuine_after is None else parse_span(genuine_after)
     goal = parse_goal(budget, cost, fpr)
     recipe = Recipe(goal, settings, way, anomaly, held_out, newest, refit, name, early_leak, after)
+    if way == "network":
+        check_torch()
+        recipe = replace(recipe, processes=processes, folder=out.with_name(f"{out.name}.training"))
     spec = specs.load(spec_name)
     check_free(out.absolute(), force=force)
     learned, kernel, card = _learn(data, spec, recipe, out, bad_rows)
@@ -130,8 +147,32 @@ def _learn(data: Path, spec: Spec, recipe: Recipe, out: Path, bad_rows: Path | N
         examples, kernel = features(table, plan, told)
         learned = learn(examples, spec, plan, recipe, source=data.name, told=told)
         told("writing the model", 1.0)
-        card = write(out, learned.card, learned.files, also=lambda folder: kernel.save(folder / MEMORY))
+
+        def also(folder: Path) -> None:
+            kernel.save(folder / MEMORY)
+            curves = recipe.folder / "network" / CURVES if recipe.folder is not None else None
+            if curves is not None and curves.is_file():
+                shutil.copy(curves, folder / CURVES)
+
+        card = write(out, learned.card, learned.files, also=also)
+        if recipe.folder is not None:
+            shutil.rmtree(recipe.folder, ignore_errors=True)
     return learned, kernel, card
+
+
+def check_torch() -> None:
+    """Say what is missing before anything is read.
+
+    Raises
+    ------
+    NotReady : PyTorch is not installed.
+    """
+    if find_spec("torch") is None or find_spec("safetensors") is None:
+        raise NotReady(
+            "a network needs PyTorch and safetensors, which are not installed.",
+            field="--way",
+            hint="pip install 'tocsin[networks]', with the build of PyTorch of your choice; or learn --way trees.",
+        )
 
 
 def _summarise(console: Console, learned: Learned, card: Card, kernel: Kernel, out: Path, spec: Spec) -> None:
@@ -146,6 +187,11 @@ def _summarise(console: Console, learned: Learned, card: Card, kernel: Kernel, o
         _say_quality(console, learned.quality, card)
     else:
         console.print("Nothing was held out with known labels, so nothing is said of how good it is.")
+    if learned.verdict is not None:
+        kept = f" {card.network.correction:.0%} of its correction is believed." if card.network is not None else ""
+        console.print(escape(learned.verdict.words) + kept, highlight=False)
+    for note in learned.notes:
+        console.print(f"Note: {escape(note)}", highlight=False)
     decline = "never" if card.policy.decline_at >= NEVER else f"from {card.policy.decline_at:.4f}"
     console.print(
         f"Policy: review from {card.policy.review_at:.4f}, decline by score {decline}; "
