@@ -107,6 +107,7 @@ def _tell(way: _Way, folder: Path) -> None:
             days = _make(way, folder, bars)
             lesson = _learn(days, folder, bars)
             key, link = _prepare(ledger, lesson, days, bars)
+        out.print(lesson.said)
         out.print(show(lesson.found))
         out.print(f"On the {lesson.found.days:.0f} newest days of the past, never looked at: {say(lesson.found)}\n")
         with Served(settings) as served, closing(Client(served.host, served.port, key)) as client:

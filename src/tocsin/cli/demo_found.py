@@ -14,11 +14,12 @@ from tocsin import artifact
 from tocsin import spec as specs
 from tocsin.batch import Batch
 from tocsin.cli.demo_days import Days, fraud_kinds
+from tocsin.cli.learn import has_torch
 from tocsin.data import read
 from tocsin.data.world_plan import FRAUDS
 from tocsin.features import compile_plan
 from tocsin.learn.boosting import BoostingSettings
-from tocsin.learn.transactions import Recipe, features, learn
+from tocsin.learn.transactions import Learned, Recipe, features, learn
 from tocsin.measure.budget import DAY, PerDay
 
 HELD_OUT = 0.12
@@ -53,13 +54,15 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """The model's folder and version, the events it learned from in their order, the memory's fingerprint, its finds."""
+    """The model's folder and version, the events it learned from in their order, the memory's fingerprint, its finds, and
+    what is to be said of how it learned."""
 
     model: Path
     version: str
     stream: Batch
     memory: str
     found: Found
+    said: str
 
 
 def learn_from(days: Days, folder: Path, told: Callable[[str, float], None]) -> Lesson:
@@ -73,6 +76,7 @@ def learn_from(days: Days, folder: Path, told: Callable[[str, float], None]) -> 
     recipe = Recipe(
         goal=PerDay(max(2.0, round(a_day * 0.016))),
         boosting=BoostingSettings(trees=200, rate=0.1, threads=2),
+        way="network" if has_torch() else "trees",
         held_out=HELD_OUT,
         name="demo",
     )
@@ -84,7 +88,17 @@ def learn_from(days: Days, folder: Path, told: Callable[[str, float], None]) -> 
     rang = scored.value >= card.policy.review_at
     span = float(examples.at[-1] - examples.at[held_out][0]) / DAY
     found = find(fraud_kinds(days.planted, table.ids[held_out]), rang, span)
-    return Lesson(model, card.version, table.stream(), kernel.fingerprint(), found)
+    return Lesson(model, card.version, table.stream(), kernel.fingerprint(), found, _said(learned))
+
+
+def _said(learned: Learned) -> str:
+    """What became of the network, in a sentence or two."""
+    card = learned.card
+    if card.network is not None and learned.verdict is not None:
+        return f"Trees and a layered network on them, in {len(card.stages)} stages. {learned.verdict.words}"
+    if not has_torch():
+        return "Trees in stages; without PyTorch no network was taught on them."
+    return " ".join(["Trees in stages.", learned.verdict.words if learned.verdict else "", *learned.notes[-1:]])
 
 
 def find(kinds: NDArray[np.object_], rang: NDArray[np.bool_], days: float) -> Found:

@@ -160,6 +160,11 @@ def _learn(data: Path, spec: Spec, recipe: Recipe, out: Path, bad_rows: Path | N
     return learned, kernel, card
 
 
+def has_torch() -> bool:
+    """Whether what trains networks is installed."""
+    return find_spec("torch") is not None and find_spec("safetensors") is not None
+
+
 def check_torch() -> None:
     """Say what is missing before anything is read.
 
@@ -167,7 +172,7 @@ def check_torch() -> None:
     ------
     NotReady : PyTorch is not installed.
     """
-    if find_spec("torch") is None or find_spec("safetensors") is None:
+    if not has_torch():
         raise NotReady(
             "a network needs PyTorch and safetensors, which are not installed.",
             field="--way",
