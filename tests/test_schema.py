@@ -136,3 +136,9 @@ def test_card_numbers_are_masked_and_other_numbers_stay(number: str) -> None:
     assert (
         without_card_numbers("2 000 000 on 2026-03-01 12:00, case 1204") == "2 000 000 on 2026-03-01 12:00, case 1204"
     )
+
+
+def test_without_the_check_every_long_number_is_masked() -> None:
+    for number in ("4111 1111 1111 1111", "4111 1111 1111 1112", "123456789012", "1234567890123456789012345"):
+        assert without_card_numbers(f"unknown field `{number}` here", check=False) == "unknown field `[number]` here"
+    assert without_card_numbers("amount 1999, line 12, 2026-03-01", check=False) == "amount 1999, line 12, 2026-03-01"

@@ -34,6 +34,24 @@ LARGEST_AMOUNT_MINOR = 10**15
 """Sums of windows stay exact in 64-bit integers below this; ten trillion in a currency of two digits."""
 
 
+SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥", "INR": "₹", "KRW": "₩"}
+"""Currencies that people write with a sign; all others by their code."""
+
+
+def say_money(amount_minor: int, currency: str) -> str:
+    """An amount to the last minor unit, as people read it.
+
+    Examples
+    --------
+    >>> say_money(248_000, "EUR"), say_money(-1_250, "KWD"), say_money(900, "JPY")
+    ('€ 2,480.00', '−KWD 1.250', '¥ 900')
+    """
+    digits = exponent_of(currency)
+    whole, rest = divmod(abs(amount_minor), 10**digits)
+    text = f"{whole:,}" + (f".{rest:0{digits}d}" if digits else "")
+    return f"{'−' if amount_minor < 0 else ''}{SIGNS.get(currency, currency)} {text}"
+
+
 def exponent_of(currency: str) -> int:
     """How many digits the currency's minor unit has (EUR 2, JPY 0, KWD 3).
 
@@ -271,19 +289,27 @@ def _check_place(latitude: float | None, longitude: float | None) -> None:
 
 
 _DIGITS_LIKE_A_CARD = re.compile(r"(?<!\d)\d(?:[ -]?\d){11,18}(?!\d)")
+_LONG_NUMBER = re.compile(r"\d(?:[ -]?\d){11,}")
 
 
-def without_card_numbers(text: str) -> str:
-    """A text people wrote, with every card number in it masked: 12 to 19 digits that pass Luhn's check.
+def without_card_numbers(text: str, *, check: bool = True) -> str:
+    """A text with every card number in it masked.
 
-    What is written down at the desk is sealed for ever, so it is masked before. Other long numbers (references, times)
-    stay; one in ten of those passes the check by chance.
+    Parameters
+    ----------
+    check : mask 12 to 19 digits that pass Luhn's check, and leave other long numbers (references, times), of which one
+        in ten passes by chance: for what people write, which is sealed for ever. False masks every number of 12 digits
+        or more, mistyped cards too: for messages that say what was got, where no number is missed.
 
     Examples
     --------
-    >>> without_card_numbers("she paid with 4111 1111 1111 1111 at noon")
-    'she paid with [card number] at noon'
+    >>> without_card_numbers("she paid with 4111 1111 1111 1111 at noon, case 123456789012")
+    'she paid with [card number] at noon, case 123456789012'
+    >>> without_card_numbers("got 4111 1111 1111 1112", check=False)
+    'got [number]'
     """
+    if not check:
+        return _LONG_NUMBER.sub("[number]", text)
     return _DIGITS_LIKE_A_CARD.sub(lambda found: "[card number]" if _passes_luhn(found[0]) else found[0], text)
 
 

@@ -48,7 +48,7 @@ def test_normal_says_what_was_usual_and_what_is_odd(ledger: Ledger) -> None:
     assert sum(normal.hours) == 20
     said = {line.what: line for line in normal.lines}
     assert said["Amount"].odd
-    assert said["Amount"].this == "2,500.00 EUR"
+    assert said["Amount"].this == "€ 2,500.00"
     assert said["Country"].this == "BR, never before"
     assert said["Country"].odd
     assert said["Device"].this == "phone, 20 times before"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tocsin.live.cards import Cards, redact
+from tocsin.live.cards import Cards
 
 CARDS = Cards(b"k" * 32)
 
@@ -40,8 +40,3 @@ def test_another_key_gives_other_tokens_and_a_short_key_none() -> None:
     assert Cards(b"j" * 32).token("4111111111111111") != CARDS.token("4111111111111111")
     with pytest.raises(ValueError, match="32 bytes"):
         Cards(b"short")
-
-
-def test_messages_are_cleaned_of_numbers() -> None:
-    assert redact("unknown field `4111 1111 1111 1111` here") == "unknown field `[number]` here"
-    assert redact("amount 1999, line 12") == "amount 1999, line 12"

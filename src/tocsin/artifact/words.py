@@ -8,7 +8,7 @@ from math import isnan
 from typing import Literal
 
 from tocsin.artifact.network import NETWORK_LINE, SURPRISES
-from tocsin.schema import ACCOUNT_EVENTS
+from tocsin.schema import ACCOUNT_EVENTS, SIGNS
 from tocsin.spec import Feature, Spec, say_span
 
 Sort = Literal["new", "much", "plain", "when", "aside"]
@@ -27,7 +27,6 @@ _WORDS = {
     "fraud": "reported fraud",
     "place": "place",
 }
-_SYMBOLS = {"EUR": "€ ", "USD": "$ ", "GBP": "£ ", "JPY": "¥ "}
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _PAST = {
     "order": "the order of the last payments",
@@ -80,8 +79,8 @@ def words(name: str) -> str:
 
 def money(value: float, currency: str) -> str:
     """An amount in major units: ``€ 2,480`` from a hundred up, ``€ 12.30`` below."""
-    sign = _SYMBOLS.get(currency, currency + " ")
-    return f"{sign}{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{sign}{value:,.2f}"
+    number = f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:,.2f}"
+    return f"{SIGNS.get(currency, currency)} {number}"
 
 
 def duration(seconds: float) -> str:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from tocsin.ledger.store import moment
 from tocsin.ledger.tables import transactions
-from tocsin.schema import Transaction, exponent_of
+from tocsin.schema import Transaction, say_money
 
 SPAN = timedelta(days=90)
 """How far back normal reaches."""
@@ -82,12 +82,6 @@ def normal_of(connection: sa.Connection, number: int, *, currency: str, zone: st
         hours=tuple(hours.get(h, 0) for h in range(24)),
         lines=tuple(lines),
     )
-
-
-def say_money(amount_minor: int, currency: str) -> str:
-    """``1,204.50 EUR``."""
-    digits = exponent_of(currency)
-    return f"{amount_minor / 10**digits:,.{digits}f} {currency}"
 
 
 _t = transactions.c

@@ -8,7 +8,6 @@ from hashlib import sha256
 from unicodedata import decimal, normalize
 
 PREFIX = "card_"
-_LIKE_A_CARD = re.compile(r"(?:[0-9][ -]?){11,18}[0-9]")
 _SEPARATORS = re.compile(r"[\W_]+")
 
 
@@ -36,8 +35,3 @@ class Cards:
             return card
         digits = "".join(str(decimal(one)) for one in digits)  # a number in other digits is the same number
         return PREFIX + hmac.digest(self._key, digits.encode(), sha256)[:16].hex()
-
-
-def redact(text: str) -> str:
-    """A message without anything that looks like a card number."""
-    return _LIKE_A_CARD.sub("[number]", text)

@@ -12,7 +12,7 @@ import msgspec
 from tocsin.errors import BadInput
 from tocsin.ledger import microseconds
 from tocsin.ledger.store import Clock
-from tocsin.live.cards import Cards, redact
+from tocsin.live.cards import Cards
 from tocsin.measure import Ruling
 from tocsin.money import Rates
 from tocsin.schema import (
@@ -24,6 +24,7 @@ from tocsin.schema import (
     check_event,
     check_transaction,
     utc,
+    without_card_numbers,
 )
 from tocsin.spec import Spec
 
@@ -146,17 +147,17 @@ class Door:
         for name, value in tx.extra.items():
             if name in self._numbers:
                 if isinstance(value, str):
-                    raise BadInput("must be a number; got a text.", field=f"extra.{redact(name)}")
+                    raise BadInput("must be a number; got a text.", field=f"extra.{_masked(name)}")
             elif name in self._keys:
                 if not isinstance(value, str):
-                    raise BadInput("must be a text; got a number.", field=f"extra.{redact(name)}", hint="Quote it.")
+                    raise BadInput("must be a text; got a number.", field=f"extra.{_masked(name)}", hint="Quote it.")
                 if len(value) > LONGEST_TEXT:
                     raise BadInput(f"a text must have at most {LONGEST_TEXT} characters.", field=f"extra.{name}")
             else:
                 known = ", ".join(sorted(self._numbers | self._keys)) or "none"
                 raise BadInput(
                     "the model's spec must name every extra; it does not name this one.",
-                    field=f"extra.{redact(name[:40])}",
+                    field=f"extra.{_masked(name[:40])}",
                     hint=f"Extras it names: {known}.",
                 )
 
@@ -180,6 +181,11 @@ def _check_texts(value: Transaction | AccountEvent, names: tuple[str, ...]) -> N
         raise BadInput("a number must be finite; got NaN or infinity.", field="credit_score")
 
 
+def _masked(text: str) -> str:
+    """What was got, in a message: no long number in it, right or mistyped."""
+    return without_card_numbers(text, check=False)
+
+
 def _read(decoder, raw: bytes):  # type: ignore[no-untyped-def]
     """Decode, or say in words what is wrong; values never appear in the message, only names and types."""
     try:
@@ -188,11 +194,11 @@ def _read(decoder, raw: bytes):  # type: ignore[no-untyped-def]
         message, _, where = str(error).partition(" - at `$")
         field = where.rstrip("`").lstrip(".") or None
         hint = _way_out(message, decoder.type)
-        raise BadInput(redact(f"{message}."), field=redact(field) if field else None, hint=hint) from None
+        raise BadInput(_masked(f"{message}."), field=_masked(field) if field else None, hint=hint) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         words = str(error) if isinstance(error, msgspec.DecodeError) else "the bytes are not UTF-8"
         raise BadInput(
-            f"the body must be whole JSON: {redact(words)}.",
+            f"the body must be whole JSON: {_masked(words)}.",
             hint="Many at once go as JSON lines, application/x-ndjson.",
         ) from None
     except RecursionError:

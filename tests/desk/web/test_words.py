@@ -115,3 +115,15 @@ def test_huge_and_tiny_odds_stay_words() -> None:
 def test_an_amount_stays_beside_its_sign() -> None:
     told = words.unbroken("an amount of € 9,417, £ 12 at 16:36 and € or $ alone")
     assert told == "an amount of €\u00a09,417, £\u00a012 at 16:36 and € or $ alone"
+
+
+def test_money_is_written_alike_in_every_sentence() -> None:
+    from tocsin.artifact.words import money as in_reasons
+    from tocsin.schema import say_money
+
+    for currency in ("EUR", "USD", "GBP", "JPY", "INR", "KRW", "CHF"):
+        beginning = say_money(100_000, currency).split(" ")[0]
+        assert spaced(words.money(100_000, currency)).startswith(f"{beginning} ")
+        assert spaced(words.about(100_000, currency)).startswith(f"{beginning} ")
+        assert in_reasons(1_000.0, currency) == f"{beginning} 1,000"
+        assert " " not in words.unbroken(say_money(100_000, currency)) or beginning == "CHF"

@@ -85,7 +85,7 @@ def _templates() -> jinja2.Environment:
         add_up=sums.add_up,
         foremost=sums.foremost,
     )
-    pages.filters.update(money=words.money, iso=words.iso, odds=words.odds, short=words.short)
+    pages.filters.update(money=words.money, iso=words.iso, odds=words.odds, short=words.short, unbroken=words.unbroken)
     return pages
 
 

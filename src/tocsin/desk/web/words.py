@@ -11,24 +11,20 @@ from datetime import datetime
 from math import exp, log
 from zoneinfo import ZoneInfo
 
-from tocsin.schema import StageShare, exponent_of
+from tocsin.schema import SIGNS, StageShare, exponent_of, say_money
 
-_SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥", "INR": "₹", "KRW": "₩"}
 _THIN = "\u00a0"  # a space that never breaks the line
 
 
 def money(minor: int, currency: str) -> str:
     """An amount to the last minor unit: ``€ 2,480.00``, ``KWD 1.250``, ``¥ 900``."""
-    digits = exponent_of(currency)
-    whole, rest = divmod(abs(minor), 10**digits)
-    text = f"{whole:,}" + (f".{rest:0{digits}d}" if digits else "")
-    return f"{'−' if minor < 0 else ''}{_SYMBOLS.get(currency, currency)}{_THIN}{text}"
+    return say_money(minor, currency).replace(" ", _THIN)
 
 
 def about(minor: int, currency: str) -> str:
     """An amount to the nearest whole unit, for money that is an estimate anyway: ``€ 2,038``."""
     unit = 10 ** exponent_of(currency)
-    return f"{_SYMBOLS.get(currency, currency)}{_THIN}{(minor + unit // 2) // unit:,}"
+    return f"{SIGNS.get(currency, currency)}{_THIN}{(minor + unit // 2) // unit:,}"
 
 
 def span(seconds: float) -> str:
@@ -115,7 +111,7 @@ def count(number: int, one: str, many: str = "") -> str:
 
 def unbroken(text: str) -> str:
     """A sentence in which no line ends between a currency's sign and its amount."""
-    return re.sub(r"([€$£¥]) (?=\d)", rf"\1{_THIN}", text)
+    return re.sub(rf"([{''.join(SIGNS.values())}]) (?=\d)", rf"\1{_THIN}", text)
 
 
 def short(text: str, longest: int = 160) -> str:
