@@ -179,10 +179,11 @@ def _learned(spec: Spec, name: str, note: str) -> Fragment:
     if name == NETWORK_LINE:
         told = _PAST.get(note, "how these values come together")
         return Fragment(told.format(kinds=words(kind) if spec.history else "kinds"), "plain", f"{name} {note}")
+    sort: Sort = "aside" if note == "usual" else "plain"
     if name == SURPRISES[0]:
-        return Fragment(_SURPRISED.get(note, _SURPRISED["unlike"]).format(kind=kind), "plain", SURPRISES[0])
+        return Fragment(_SURPRISED.get(note, _SURPRISED["unlike"]).format(kind=kind), sort, SURPRISES[0])
     like = "much like" if note == "usual" else "unlike"
-    return Fragment(f"the last {name.rpartition('_')[2]} payments {like} this account's rhythm", "plain", SURPRISES[0])
+    return Fragment(f"the last {name.rpartition('_')[2]} payments {like} this account's rhythm", sort, SURPRISES[0])
 
 
 def _article(name: str) -> str:
