@@ -14,12 +14,19 @@ def _restoring(ends: tuple[int, ...], codes: tuple[int, ...], seed: int) -> Lear
     return Restoring(codes, seed=seed)
 
 
+def _layered(ends: tuple[int, ...], codes: tuple[int, ...], seed: int) -> Learner:
+    from tocsin.learn.scratch import LayeredNetwork
+
+    return LayeredNetwork.small(ends, codes, seed)
+
+
 # name -> a learner for rows with stages ending at these columns, these columns being codes, from this seed. The tests
 # of the contract run on every entry; to add a learner is to add a line.
 LEARNERS: dict[str, Callable[[tuple[int, ...], tuple[int, ...], int], Learner]] = {
     "trees": StagedTrees.small,
     "anomaly": lambda ends, codes, seed: IsolationForest(codes, seed=seed),
     "autoencoder": _restoring,
+    "network": _layered,
 }
 
 __all__ = ["LEARNERS", "Examples", "IsolationForest", "Learner", "StagedTrees"]
