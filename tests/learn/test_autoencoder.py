@@ -83,4 +83,4 @@ def test_a_row_far_beyond_all_learned_scores_high_and_finite(network: Restoring)
     far = rows(1, 7)
     far[:, 4] = 1e30
     score = network.score(np.nan_to_num(far))
-    assert 0.9 < score[0] < 1.0
+    assert 0.8 < score[0] < 1.0

@@ -18,6 +18,8 @@ from tocsin.nets.autoencoder import MISSING, Autoencoder
 
 _HELD_BACK = 10
 """One row of so many, the newest, judges the training."""
+_JUDGES, _USUAL = 2_000, 20_000
+"""Rows that are enough to judge by, and to tell from what errors are usual; each is guessed from every side."""
 
 
 class Restoring(Anomaly):
@@ -39,8 +41,8 @@ class Restoring(Anomaly):
         *,
         hands: int = 3,
         deals: int = 8,
-        wide: int = 128,
-        epochs: int = 10,
+        wide: int = 64,
+        epochs: int = 5,
         most_rows: int = 100_000,
         seed: int = 0,
         told: Told = silent,
@@ -55,7 +57,7 @@ class Restoring(Anomaly):
         return MISSING
 
     def graph(self, table: NDArray[np.float32]) -> bytes:
-        """Train the network; the errors that are usual are then taken from all rows."""
+        """Train the network, then take from rows of all the time which errors are usual."""
         rows = torch.from_numpy(table)
         with checkpoint.seeded(self.seed, torch.device("cpu")):
             network = Autoencoder(table.shape[1], hands=self.hands, deals=self.deals, wide=self.wide)
@@ -65,7 +67,7 @@ class Restoring(Anomaly):
         )
         self.trained_ = train(_Restore(network, rows), settings, told=self.told)
         network.eval()
-        network.fit_usual(rows)
+        network.fit_usual(_spread(rows, _USUAL))
         return export_anomaly(network, rows[-2000:])
 
 
@@ -87,5 +89,9 @@ class _Restore:
 
     def judge(self) -> float:
         """The same on the newest rows."""
-        parts = torch.split(self.table[self.newest :], 2000)
-        return float(sum(self.model.judge(part) * len(part) for part in parts) / sum(len(part) for part in parts))
+        return float(self.model.judge(_spread(self.table[self.newest :], _JUDGES)))
+
+
+def _spread(rows: torch.Tensor, most: int) -> torch.Tensor:
+    """At most so many rows, evenly over the time."""
+    return rows[torch.linspace(0, len(rows) - 1, min(most, len(rows))).round().long()]

@@ -15,14 +15,16 @@ MISSING = -(2.0**125)
 
 _FAR = 100.0
 _LEAST = 0.01
+_MOST = 25.0
+"""An error of more than five times the usual counts as five times, so that no column drowns the others."""
 
 
 class Autoencoder(nn.Module):
     """Restores hidden columns from seen ones; the score is how badly that goes.
 
     The columns are dealt at random into ``hands``, ``deals`` times. For each hand the network sees that hand alone and
-    guesses all other columns. An error is squared and divided by what it is on average for this column behind this hand;
-    the mean of all of them, m, is 1 for an ordinary payment, and the score is m / (1 + m): its log-odds are log m.
+    guesses all other columns. An error is squared, divided by what it is on average for this column behind this hand, and
+    cut at 25; the mean of all of them, m, is about 1 on average, and the score is m / (1 + m): its log-odds are log m.
 
     Parameters
     ----------
@@ -47,7 +49,7 @@ class Autoencoder(nn.Module):
     hidden: Tensor
     usual: Tensor
 
-    def __init__(self, columns: int, *, hands: int = 3, deals: int = 8, wide: int = 128) -> None:
+    def __init__(self, columns: int, *, hands: int = 3, deals: int = 8, wide: int = 64) -> None:
         super().__init__()
         self.seen_share = 1.0 / hands
         self.register_buffer("mean", torch.zeros(columns))
@@ -94,7 +96,7 @@ class Autoencoder(nn.Module):
     def forward(self, rows: Tensor) -> Tensor:
         """float32[n, columns], ``MISSING`` where nothing is known → float32[n, 1] in [0, 1], higher is more unlike."""
         errors, counts = self._all_hands(rows)
-        flat = (errors / self.usual * counts).flatten(1)
+        flat = ((errors / self.usual).clamp(max=_MOST) * counts).flatten(1)
         # One ordinary error more than there are: a row of which nothing is known is ordinary, one half.
         m = (flat.sum(1, keepdim=True) + 1.0) / (counts.flatten(1).sum(1, keepdim=True) + 1.0)
         return m / (1.0 + m)
