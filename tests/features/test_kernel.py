@@ -236,6 +236,33 @@ def test_an_empty_batch_is_nothing(plan: Plan) -> None:
     assert kernel.last_number == 0
 
 
+def test_rows_are_written_where_one_says(plan: Plan) -> None:
+    room = np.full((50, plan.width), -1.0)
+    twin, kernel = Kernel(plan), Kernel(plan)
+    got = kernel.step(many(30, 5), into=room[10:])
+    assert np.shares_memory(got, room)
+    assert got.tobytes() == twin.step(many(30, 5)).tobytes() == room[10:40].tobytes()
+    assert (room[:10] == -1).all()
+    assert (room[40:] == -1).all()
+
+
+@pytest.mark.parametrize(
+    "room",
+    [
+        np.zeros((29, 7)),
+        np.zeros((30, 8)),
+        np.zeros((30, 7), dtype=np.float32),
+        np.zeros((30, 14))[:, ::2],
+        np.zeros(210),
+    ],
+)
+def test_where_rows_do_not_fit_nothing_is_stepped_over(plan: Plan, room: np.ndarray) -> None:
+    kernel = Kernel(plan)
+    with pytest.raises(BadInput, match="30 rows or more of 7 columns"):
+        kernel.step(many(30, 5), into=room)
+    assert kernel.last_number == 0
+
+
 def test_a_spec_without_features_gives_its_raw_columns() -> None:
     plan = compile_plan(
         parse(SPEC.split("features", maxsplit=1)[0].replace('"profile"', '"raw"\ncolumns = ["amount", "account"]'))

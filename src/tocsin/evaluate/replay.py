@@ -38,9 +38,7 @@ def walk(table: Table, kernel: Kernel, told: Told) -> NDArray[np.float64]:
     matrix = np.empty((len(table), kernel.plan.width))
     filled = 0
     for first in range(0, len(stream), SLICE):
-        rows = kernel.step(stream.take(slice(first, first + SLICE)))
-        matrix[filled : filled + len(rows)] = rows
-        filled += len(rows)
+        filled += len(kernel.step(stream.take(slice(first, first + SLICE)), into=matrix[filled:]))
         told("reading the past event by event", min(1.0, (first + SLICE) / len(stream)))
     return matrix
 

@@ -71,12 +71,14 @@ class Kernel:
         clock = int(bool(named) or bool(conditioned.any()) or bool(used) or plan.history > 0)
         self._fixed = (len(plan.keys), len(plan.numbers), clock, address(self._scratch), plan.program.minor_units)
 
-    def step(self, batch: Batch) -> NDArray[np.float64]:
+    def step(self, batch: Batch, into: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         """Read each payment's features as of just before it, then remember it; other events are remembered only.
 
         Parameters
         ----------
         batch : events in order of arrival, numbered above :attr:`last_number`.
+        into : float64[payments of the batch or more, plan.width] in C order, whose first rows are written; for long
+            streams, which need no second copy of their rows. Default: new memory.
 
         Returns
         -------
@@ -85,11 +87,11 @@ class Kernel:
 
         Raises
         ------
-        BadInput : the batch begins at or before the last number remembered.
+        BadInput : the batch begins at or before the last number remembered, or ``into`` cannot take its rows.
         NotReady : the memory would pass its ceiling; nothing has changed.
         """
         n = len(batch)
-        out = np.empty((int(np.count_nonzero(batch.payments)), self.plan.width))
+        out = self._room_for(int(np.count_nonzero(batch.payments)), into)
         if n == 0:
             return out
         with self._lock:
@@ -109,6 +111,19 @@ class Kernel:
                 done += self._slice(memory, piece, out[done:])
             self._memory = memory
         return out
+
+    def _room_for(self, rows: int, into: NDArray[np.float64] | None) -> NDArray[np.float64]:
+        width = self.plan.width
+        if into is None:
+            return np.empty((rows, width))
+        fits = into.ndim == 2 and into.shape[1] == width and len(into) >= rows
+        if not fits or into.dtype != np.float64 or not into.flags.c_contiguous or not into.flags.writeable:
+            raise BadInput(
+                f"must be writeable float64 in C order with {rows} rows or more of {width} columns; "
+                f"got {into.dtype} of shape {into.shape}.",
+                field="into",
+            )
+        return into[:rows]
 
     def _slice(self, memory: Memory, batch: Batch, out: NDArray[np.float64]) -> int:
         """Step over up to ``SLICE`` events; returns how many payments there were."""

@@ -142,9 +142,7 @@ def features(table: Table, plan: Plan, told: Told = silent, *, chunk: int = 65_5
     matrix = np.empty((len(table), plan.width))
     filled = 0
     for first in range(0, len(stream), chunk):
-        rows = kernel.step(stream.take(slice(first, first + chunk)))
-        matrix[filled : filled + len(rows)] = rows
-        filled += len(rows)
+        filled += len(kernel.step(stream.take(slice(first, first + chunk)), into=matrix[filled:]))
         told("reading the past event by event", min(1.0, (first + chunk) / len(stream)))
     amount = table.amount / table.spec.minor_units
     examples = Examples.of(
