@@ -13,10 +13,11 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import traceback
 from fnmatch import fnmatch
 
 from ablation import kept
-from ablation.cells import CELLS, QUICK, run
+from ablation.cells import CELLS, QUICK, Cell, run
 from ablation.table import show, summary
 
 
@@ -27,10 +28,21 @@ def main(wanted: list[str]) -> None:
         raise SystemExit(f"No such cell. There are: {', '.join(cell.name for cell in CELLS)}")
     if QUICK:  # a quick run is there to show that everything works, so nothing of an earlier one is taken
         shutil.rmtree(kept.FOLDER, ignore_errors=True)
-    for cell in chosen:
-        run(cell)
+    failed = [cell.name for cell in chosen if not done(cell)]
     show()
     print(json.dumps(summary() | {"quick": QUICK}))
+    if failed:
+        raise SystemExit(f"These cells failed: {', '.join(failed)}")
+
+
+def done(cell: Cell) -> bool:
+    """Run a cell; one that fails says why, and the others go on."""
+    try:
+        run(cell)
+    except Exception:
+        traceback.print_exc()
+        return False
+    return True
 
 
 if __name__ == "__main__":

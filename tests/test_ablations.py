@@ -64,6 +64,17 @@ def test_a_difference_is_that_of_the_whole_set_and_its_interval_is_about_account
     assert 0.5 < (high - low) / (alone.high - alone.low) < 2, "as wide, about, as the interval of the better one"
 
 
+def test_a_draw_is_judged_as_the_metric_would_with_weights_ties_and_all(gains: ModuleType) -> None:
+    tested, scores = _tested(gains)
+    random = np.random.default_rng(3)
+    for score in (scores["good"], np.round(scores["good"], 1), np.zeros(len(tested.label))):
+        ranked = gains.Ranked.of(tested.label, score, tested.account)
+        for _ in range(5):
+            times = np.bincount(random.integers(0, 200, 200), minlength=200)
+            wanted = average_precision(tested.label, score, times[tested.account])
+            assert ranked.average_precision(times) == pytest.approx(wanted, abs=1e-12)
+
+
 def test_worlds_count_alike_and_draws_are_within_a_world(gains: ModuleType) -> None:
     first, second = _tested(gains, seed=1), _tested(gains, payments=1_000, seed=2)
     both = gains.differences([first, second], [("good", "bad")], rounds=20)["good", "bad"][0]
@@ -81,13 +92,17 @@ def test_frauds_of_order_are_measured_against_the_genuine_only(gains: ModuleType
     assert sum(one["frauds"] for one in kinds.values()) == int(tested.label.sum())
 
 
-def test_every_small_cell_belongs_to_a_question_and_every_comparison_exists_before_it(study: ModuleType) -> None:
+def test_every_cell_on_one_world_belongs_to_a_question_and_every_comparison_exists_before_it(study: ModuleType) -> None:
+    halves = [f"half-{one.name}" for one in study.HALF_STUDIES]
     names = [one.name for one in study.STUDIES]
-    assert sorted(names) == sorted({*names})
-    assert {name for question in study.QUESTIONS for name in question.cells} == {*names}
-    for place, one in enumerate(study.STUDIES):
-        against = one.against.removeprefix("small-")
-        assert not against or against in names[:place], f"{one.name} is compared with {against}, which comes later"
+    assert len(names) == len({*names})
+    assert {name for question in study.QUESTIONS for name in question.cells} == {*names, *halves}
+    for prefix, studies in (("half-", study.HALF_STUDIES), ("small-", study.STUDIES)):
+        for place, one in enumerate(studies):
+            before = {prefix + other.name for other in studies[:place]}
+            assert not one.against or one.against in before, (
+                f"{one.name} is compared with {one.against}, which comes later"
+            )
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ class Bank:
 
     Attributes
     ----------
-    columns : float64[n, 79]. tokens : uint32[n, 33], the payment itself last. names, ends, codes : of the columns.
+    names, ends, codes : of the columns.
     label, at, known_at, amount : of each payment; account : int64[n]. kind : int64[n], index into ``FRAUD_KINDS``, or -1.
     """
 
@@ -79,16 +80,24 @@ class Bank:
         self.names, self.ends, self.codes = plan.names, tuple(plan.ends), tuple(plan.categorical)
         self.print = (sorted(asdict(self.settings).items(), key=str), plan.fingerprint)
         self._made: dict[str, NDArray[Any]] = {}
-        self.columns = self._piece("columns")
-        self.tokens = self._piece("tokens")
         self.label, self.at, self.known_at, self.amount, self.account, self.kind = (
             self._piece(name) for name in ("label", "at", "known_at", "amount", "account", "kind")
         )
         self._lessons: dict[Lesson, Taught] = {}
 
+    @cached_property
+    def columns(self) -> Floats:
+        """float64[n, 79]; read when first asked for: whoever only compares scores needs none."""
+        return self._piece("columns")
+
+    @cached_property
+    def tokens(self) -> NDArray[np.uint32]:
+        """uint32[n, 33]: the last payments, this one last."""
+        return self._piece("tokens")
+
     def _piece(self, name: str) -> NDArray[Any]:
         def make() -> NDArray[Any]:
-            if not self._made:
+            if not self._made:  # all at once: each is written when it is first asked for
                 self._made = _made(self.settings)
             return self._made[name]
 

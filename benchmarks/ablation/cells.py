@@ -14,10 +14,12 @@ from ablation import kept
 from ablation.bank import USUALLY, Bank, Floats, Lesson
 from ablation.gains import HeldOut, differences, figures
 from ablation.models import PLAIN, SURPRISE, Columns, Hybrid, School, ask
-from ablation.study import STUDIES
+from ablation.study import HALF_STUDIES, STUDIES, Study
 
 QUICK = kept.QUICK
-LARGE, SMALL = (600_000, 300_000) if not QUICK else (24_000, 24_000)
+LARGE, SMALL, HALF = (600_000, 600_000, 300_000) if not QUICK else (24_000,) * 3
+# The other ablations were begun on 300,000 payments: there the known frauds are too few for the network to add anything
+# (hybrid 0.688, trees with surprise 0.688), so nothing could be taken away either. Hence one whole world, one seed.
 SEEDS = (101, 102, 103) if not QUICK else (7,)
 
 Found = tuple[Floats, dict[str, Any]]
@@ -76,14 +78,22 @@ MAIN: dict[str, tuple[str, Callable[[School], Found]]] = {
 FIRST = ("trees", "lags", "surprise", "hybrid")
 
 
-def _main() -> list[Cell]:
-    rest = () if QUICK else [m for m in MAIN if m not in FIRST]
-    order = [(seed, m) for models in (FIRST, rest) for seed in SEEDS for m in models]
+def _main(*groups: tuple[str, ...]) -> list[Cell]:
+    order = [(seed, m) for models in groups for seed in SEEDS for m in models]
     return [Cell(f"main-{seed}-{m}", MAIN[m][0], LARGE, seed, MAIN[m][1]) for seed, m in order]
 
 
-SMALL_CELLS = [Cell(f"small-{s.name}", s.title, SMALL, SEEDS[0], s.run, s.lesson, s.against) for s in STUDIES]
-CELLS: list[Cell] = [*_main(), *([] if QUICK else SMALL_CELLS)]
+def _studies(word: str, studies: list[Study], transactions: int) -> list[Cell]:
+    return [Cell(f"{word}-{s.name}", s.title, transactions, SEEDS[0], s.run, s.lesson, s.against) for s in studies]
+
+
+CELLS: list[Cell] = _main(FIRST)
+if not QUICK:
+    CELLS += [
+        *_main(("late",), ("lags-surprise",), ("lags-hybrid",)),
+        *_studies("small", STUDIES, SMALL),
+        *_studies("half", HALF_STUDIES, HALF),
+    ]
 
 
 def run(cell: Cell) -> None:

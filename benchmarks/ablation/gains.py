@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from ablation.bank import Bank, Floats
 from tocsin.data.world_plan import FRAUD_KINDS
-from tocsin.errors import BadInput
 from tocsin.measure.metrics import average_precision, recall_at
 
 ORDER_AND_RHYTHM = ("telling_order", "borrowed_rhythm", "mule_ring")
@@ -103,14 +102,43 @@ def _aps(tested: HeldOut, scores: Mapping[str, Floats], part: str, rounds: int, 
     rows = getattr(tested, part)
     label, account = tested.label[rows], np.unique(tested.account[rows], return_inverse=True)[1]
     accounts, random = int(account.max()) + 1, np.random.default_rng([world, 5])
-    orders = [np.argsort(-score[rows], kind="stable") for score in scores.values()]
-    sorted_ = [(label[o], score[rows][o], account[o]) for o, score in zip(orders, scores.values(), strict=True)]
-    out = np.full((len(sorted_), rounds + 1), np.nan)
+    ranked = [Ranked.of(label, score[rows], account) for score in scores.values()]
+    out = np.full((len(ranked), rounds + 1), np.nan)
     for r in range(rounds + 1):
         times = np.bincount(random.integers(0, accounts, accounts), minlength=accounts) if r else np.ones(accounts)
-        for m, (truth, score, of) in enumerate(sorted_):
-            try:
-                out[m, r] = average_precision(truth, score, times[of])
-            except BadInput:  # a draw without a fraud says nothing
-                out[m, r] = np.nan
+        out[:, r] = [one.average_precision(times) for one in ranked]
     return out
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Payments from the highest score down, so that a draw of accounts costs a sum and no sorting.
+
+    Parameters
+    ----------
+    account : int64[n], by rank. frauds : int64[f], the ranks of the frauds. ends : int64[f], the last rank that has the
+        same score as that fraud.
+    """
+
+    account: NDArray[np.int64]
+    frauds: NDArray[np.int64]
+    ends: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, label: NDArray[np.int8], score: Floats, account: NDArray[np.int64]) -> Ranked:
+        """Sort once."""
+        order = np.argsort(-score, kind="stable")
+        falling = -score[order]
+        frauds = np.flatnonzero(label[order] == 1)
+        return cls(account[order], frauds, np.searchsorted(falling, falling[frauds], "right") - 1)
+
+    def average_precision(self, times: NDArray[Any]) -> float:
+        """As ``measure.metrics.average_precision`` with every account counted so many times; NaN without a fraud."""
+        weight = times[self.account]
+        fraud = weight[self.frauds]
+        if not fraud.sum():
+            return float("nan")
+        above = np.cumsum(weight)[self.ends]
+        found = np.cumsum(fraud)[np.searchsorted(self.frauds, self.ends, "right") - 1]
+        there = fraud > 0
+        return float(fraud[there] @ (found[there] / above[there]) / fraud.sum())

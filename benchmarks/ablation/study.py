@@ -1,4 +1,4 @@
-"""The smaller ablations: one seed, a smaller world, each question with the rule by which a part would have to go."""
+"""The ablations on one world: each question with the rule by which a part would have to go."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Study:
 
     Parameters
     ----------
-    name, title : of the file, and in the table. against : the cell it is compared with; itself for a reference.
+    name, title : of the file, and in the table. against : the cell it is compared with if any.
     """
 
     name: str
@@ -218,42 +218,33 @@ def _delays() -> list[Study]:
     return out
 
 
+HALF_STUDIES: list[Study] = [
+    Study("trees", "half the payments: trees", trees(PLAIN), ""),
+    Study(
+        "lags", "half the payments: trees + columns of the last five payments", trees(Columns(("lags",))), "half-trees"
+    ),
+    Study("surprise", "half the payments: trees + surprise", trees(SURPRISE), "half-trees"),
+    Study("hybrid", "half the payments: hybrid", hybrid(Hybrid()), "half-trees"),
+    Study("flat", "half the payments: all columns in one stage, as many weights", flat, "half-hybrid"),
+]
+"""On a world of half the size; the others on the first of the large ones."""
+
 STUDIES: list[Study] = [
     Study("trees", "trees", trees(PLAIN), ""),
     Study("surprise", "trees + surprise, no network", trees(SURPRISE), "small-trees"),
     Study("hybrid", "hybrid as it stands: the reference", hybrid(Hybrid()), "small-trees"),
     Study("flat", "all columns in one stage, as many weights", flat),
+    Study("past-surprise", "windows and surprise, network reads no past", hybrid(Hybrid(shape=NO_PAST))),
     Study("alone", "network alone: no trees", shaped(trees=False)),
     Study("in-sample", "taught with in-sample scores of the trees", hybrid(Hybrid(margins="in-sample"))),
-    Study("reads-all-33", "reads all of a payment, 33 of them", shaped(past_reads=EVERY_PART, past_last=33)),
-    Study("reads-all-8", "reads all of a payment, 8 of them", shaped(past_reads=EVERY_PART)),
-    Study("reads-33", "reads kind and gap of 33 payments", shaped(past_last=33)),
-    Study("reads-kinds", "reads kinds without gaps", shaped(past_reads=("kind",))),
     Study("join-add", "the past joined by adding log-odds", shaped(join="add")),
-    Study("lags", "trees + columns of the last five payments", trees(Columns(("lags",)))),
     Study("members-1", "one network instead of four", shaped(members=1)),
+    Study("reads-all-8", "reads all of a payment, 8 of them", shaped(past_reads=EVERY_PART)),
+    Study("reads-kinds", "reads kinds without gaps", shaped(past_reads=("kind",))),
+    Study("lags", "trees + columns of the last five payments", trees(Columns(("lags",)))),
     Study("exits", "every exit against trees for that prefix", exits),
-    Study("past-none", "four stages, no history at all", hybrid(Hybrid(Columns(stages=4), shape=NO_PAST))),
-    Study("past-windows", "five stages, windows only", hybrid(Hybrid(PLAIN, shape=NO_PAST))),
-    Study("past-surprise", "windows and surprise, network reads no past", hybrid(Hybrid(shape=NO_PAST))),
     Study("past-gru", "windows, network reads the past, no surprise", hybrid(Hybrid(PLAIN))),
-    Study("past-48", "a reader of the label-free model's shape, from scratch", hybrid(Hybrid(shape=WIDE_PAST))),
-    Study(
-        "past-48-begun",
-        "the same, begun with the label-free model's weights",
-        hybrid(Hybrid(shape=WIDE_PAST, begin="watcher")),
-        "small-past-48",
-    ),
     *_labels(),
-    Study("waves", "numbers spread over 12 waves", shaped(waves=12)),
-    Study("quantiles", "numbers as quantiles", hybrid(Hybrid(quantiles=True))),
-    Study("alone-waves", "network alone, 12 waves", shaped(trees=False, waves=12), "small-alone"),
-    Study("loss-last", "loss of the last exit only", hybrid(Hybrid(loss="last exit only"))),
-    Study("loss-weights", "class weights", hybrid(Hybrid(loss="class weights"))),
-    Study("loss-focal", "focal loss", hybrid(Hybrid(loss="focal"))),
-    Study("missing", "a stage missing at the test, forgotten in training", missing(USUAL.forget_stage)),
-    Study("missing-unused", "a stage missing at the test, never in training", missing(0.0)),
-    *_delays(),
     Study("drift-trees", "learned from the first half, by month: trees", by_month(trees(PLAIN, DRIFT)), "", DRIFT),
     Study(
         "drift-hybrid",
@@ -262,6 +253,8 @@ STUDIES: list[Study] = [
         "small-drift-trees",
         DRIFT,
     ),
+    Study("missing", "a stage missing at the test, forgotten in training", missing(USUAL.forget_stage)),
+    Study("reads-33", "reads kind and gap of 33 payments", shaped(past_last=33)),
     Study("recent-trees", "the last 60 days: trees + surprise", trees(SURPRISE, RECENT), "small-surprise"),
     Study("recent-hybrid", "the last 60 days: hybrid", hybrid(Hybrid(lesson=RECENT))),
     Study(
@@ -273,6 +266,24 @@ STUDIES: list[Study] = [
     Study(
         "memories-hybrid", "two memories averaged: hybrid", averaged(hybrid(Hybrid()), hybrid(Hybrid(lesson=RECENT)))
     ),
+    Study("loss-last", "loss of the last exit only", hybrid(Hybrid(loss="last exit only"))),
+    Study("loss-weights", "class weights", hybrid(Hybrid(loss="class weights"))),
+    Study("loss-focal", "focal loss", hybrid(Hybrid(loss="focal"))),
+    Study("missing-unused", "a stage missing at the test, never in training", missing(0.0)),
+    Study("waves", "numbers spread over 12 waves", shaped(waves=12)),
+    Study("quantiles", "numbers as quantiles", hybrid(Hybrid(quantiles=True))),
+    Study("past-none", "four stages, no history at all", hybrid(Hybrid(Columns(stages=4), shape=NO_PAST))),
+    Study("past-windows", "five stages, windows only", hybrid(Hybrid(PLAIN, shape=NO_PAST))),
+    Study("past-48", "a reader of the label-free model's shape, from scratch", hybrid(Hybrid(shape=WIDE_PAST))),
+    Study(
+        "past-48-begun",
+        "the same, begun with the label-free model's weights",
+        hybrid(Hybrid(shape=WIDE_PAST, begin="watcher")),
+        "small-past-48",
+    ),
+    *_delays(),
+    Study("reads-all-33", "reads all of a payment, 33 of them", shaped(past_reads=EVERY_PART, past_last=33)),
+    Study("alone-waves", "network alone, 12 waves", shaped(trees=False, waves=12), "small-alone"),
     Study(
         "labels-3-begun",
         "labels of 3 % of the accounts, begun with the label-free model's weights",
@@ -285,7 +296,12 @@ STUDIES: list[Study] = [
 
 @dataclass(frozen=True)
 class Question:
-    """What some cells are there to answer, and the rule, stated beforehand, by which a part would have to go."""
+    """What some cells are there to answer, and the rule, stated beforehand, by which a part would have to go.
+
+    Parameters
+    ----------
+    cells : names of studies; those on the half-sized world begin with ``half-``.
+    """
 
     asked: str
     kill: str
@@ -294,14 +310,19 @@ class Question:
 
 QUESTIONS: list[Question] = [
     Question(
-        "Is it worth it at all?",
-        "hybrid less trees is below 0.05, or hybrid less trees with the last five is not above 0 (judged on the large worlds).",
+        "Is it worth it?",
+        "hybrid less trees is below 0.05, or hybrid less trees with the last five not above 0 (judged on all three worlds).",
         ("trees", "lags", "surprise", "hybrid"),
+    ),
+    Question(
+        "Is it worth it with half the payments?",
+        "nothing: this says how many frauds it takes.",
+        ("half-trees", "half-lags", "half-surprise", "half-hybrid"),
     ),
     Question(
         "Stages or one flat network?",
         "flat is better by more than 0.003; then stages stay for the desk's sake only.",
-        ("flat",),
+        ("flat", "half-flat"),
     ),
     Question(
         "Does the network need the trees?", "the network alone is as good as the hybrid.", ("alone", "alone-waves")

@@ -8,7 +8,7 @@ import numpy as np
 
 from ablation import kept
 from ablation.bank import USUALLY, Bank
-from ablation.cells import CELLS, LARGE, MAIN, QUICK, SEEDS
+from ablation.cells import CELLS, HALF, LARGE, MAIN, QUICK, SEEDS, SMALL
 from ablation.gains import HeldOut, differences
 from ablation.study import QUESTIONS
 from tocsin.data.world_plan import FRAUD_KINDS
@@ -47,7 +47,7 @@ def show() -> None:
         print(f"  {pair:34}{said}")
     kinds()
     if not QUICK:
-        small()
+        studies()
 
 
 def mains() -> None:
@@ -65,11 +65,14 @@ def _ap(record: Record | None) -> str:
     return f"{record['average_precision']:.4f} / {'none' if order is None else f'{order:.4f}'}"
 
 
-def mean_recall(model: str, kind: str) -> float | None:
-    """Recall of a kind at 1 % false positives, mean over the worlds; None where a world is missing."""
-    found = [record_of(f"main-{seed}-{model}") for seed in SEEDS]
-    parts = [one["kinds"].get(kind) for one in found if one is not None]
-    return None if len(parts) < len(SEEDS) or None in parts else float(np.mean([part["recall"] for part in parts]))
+def found_of(model: str, kind: str) -> tuple[float, int] | None:
+    """Of all frauds of a kind, in all the worlds together, the share found at 1 % false positives, and how many there are."""
+    records = [record_of(f"main-{seed}-{model}") for seed in SEEDS]
+    parts = [one["kinds"][kind] for one in records if one is not None and kind in one["kinds"]]
+    frauds = sum(part["frauds"] for part in parts)
+    if None in records or not frauds:
+        return None
+    return sum(part["recall"] * part["frauds"] for part in parts) / frauds, frauds
 
 
 def kinds() -> None:
@@ -79,8 +82,9 @@ def kinds() -> None:
         "\nRecall at 1 % false positives by kind, mean of the worlds\n" + " " * 24 + "".join(f"{m:>15}" for m in models)
     )
     for kind in FRAUD_KINDS:
-        recalls = [mean_recall(m, kind) for m in models]
-        print(f"  {kind:22}" + "".join(f"{'-' if r is None else f'{r:.3f}':>15}" for r in recalls))
+        found = [found_of(m, kind) for m in models]
+        count = next((one[1] for one in found if one is not None), 0)
+        print(f"  {kind:22}" + "".join(f"{'-' if r is None else f'{r[0]:.3f}':>15}" for r in found) + f"{count:>8}")
     for rival in ("trees", "lags"):
         print(f"  the hybrid loses more than {LOSS} to {rival} in: {', '.join(losers(rival)) or 'no kind'}")
 
@@ -89,9 +93,9 @@ def losers(rival: str) -> list[str]:
     """Kinds in which the hybrid finds less than the rival by more than the loss that may pass in silence."""
     out = []
     for kind in FRAUD_KINDS:
-        ours, theirs = mean_recall("hybrid", kind), mean_recall(rival, kind)
-        if ours is not None and theirs is not None and theirs - ours > LOSS:
-            out.append(f"{kind} ({ours:.3f} against {theirs:.3f})")
+        ours, theirs = found_of("hybrid", kind), found_of(rival, kind)
+        if ours is not None and theirs is not None and theirs[0] - ours[0] > LOSS:
+            out.append(f"{kind} ({ours[0]:.3f} against {theirs[0]:.3f} of {ours[1]} frauds)")
     return out
 
 
@@ -117,12 +121,14 @@ def gains_found() -> dict[str, dict[str, tuple[float, float, float]]]:
     return out
 
 
-def small() -> None:
-    """The smaller cells, question by question."""
+def studies() -> None:
+    """The cells on one world, question by question."""
+    print(f"\nOne world, {SMALL:,} payments, seed {SEEDS[0]} (half: {HALF:,}): AP of all frauds / of order and rhythm")
     for question in QUESTIONS:
         print(f"\n{question.asked}\n  Goes if: {question.kill}")
         for name in question.cells:
-            cell = next(c for c in CELLS if c.name == f"small-{name}")
+            full = name if name.startswith("half-") else f"small-{name}"
+            cell = next(c for c in CELLS if c.name == full)
             record = record_of(cell.name)
             line = f"  {cell.title:68}{_ap(record):>18}"
             if record is not None and "gain" in record:
