@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tocsin.errors import BadInput
-from tocsin.measure.early import early_answers, early_limits, stages_asked
+from tocsin.measure.early import carry_over, early_answers, early_limits, stages_asked
 from tocsin.measure.policy import Policy, answers_at
 
 COLUMNS = (5, 20, 30, 60)
@@ -112,6 +112,20 @@ def test_counted_by_hand() -> None:
     assert told.lost == pytest.approx(1 / 3)  # the fraud of 30; that of 20 would not have rung anyway
     assert told.lost_money == pytest.approx(30 / 100)
     assert told.lookups_saved == pytest.approx(4 / 6 * 3 / 4)
+
+
+def test_limits_are_carried_over_to_a_surer_model_by_the_traffic_they_answer() -> None:
+    first, _, _ = made(11)
+    surer = first**2 / (first**2 + (1 - first) ** 2)  # the log-odds doubled: the same order, further out
+    limits = (0.01, 0.0, 0.05)
+    carried = carry_over(limits, first, surer)
+    assert carried[1] == 0.0
+    for stage in (0, 2):
+        assert carried[stage] < limits[stage]
+        assert ((surer[:, stage] < carried[stage]) == (first[:, stage] < limits[stage])).all()
+    weight = np.where(first[:, 0] < 0.02, 0.0, 1.0)
+    assert carry_over(limits, first, surer, weight)[0] == 0.0  # what stands for no payment answers none
+    assert carry_over((2.0,), first, surer)[0] == surer[:, 0].max()
 
 
 @pytest.mark.parametrize("leak", [0.0, 1.0, -0.1, float("nan")])

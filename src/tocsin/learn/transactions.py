@@ -43,7 +43,7 @@ from tocsin.learn.task import LoopSettings, Told, silent
 from tocsin.learn.unsupervised import IsolationForest
 from tocsin.measure.budget import DAY, Goal, PerDay, Window, thresholds
 from tocsin.measure.calibration import Calibration, logistic
-from tocsin.measure.early import early_limits
+from tocsin.measure.early import carry_over, early_limits
 from tocsin.measure.gate import Verdict
 from tocsin.measure.policy import Policy
 from tocsin.spec import Spec
@@ -52,6 +52,9 @@ if TYPE_CHECKING:
     from tocsin.learn.surprise import Surprise
 
 WAYS = ("trees", "network", "anomaly")
+
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,16 +239,18 @@ def learn(
     margins = model.margins(newest)
     calibrations = calibrate(margins, newest)
     policy = thresholds(recipe.goal, _window(newest, calibrations[-1](margins[:, -1])))
-    logits = read_off(margins, calibrations)
+    logits, carried = read_off(margins, calibrations), None
     if recipe.refit:
         grown = examples.as_known_at(windows.made)
         grown = grown.take(slice(0, int((grown.at < windows.quiet).sum())))
         quiet = examples.take((examples.at >= windows.quiet) & (examples.at < windows.made))
         first, model = model, model.again(grown, newest, quiet, told)
-        calibrations = shifted(first.margins(quiet), model.margins(quiet), calibrations, quiet.weight)
-        policy = _recounted(policy, recipe.goal, quiet, calibrations[-1](model.margins(quiet)[:, -1]))
+        before, after, of_first = first.margins(quiet), model.margins(quiet), calibrations
+        calibrations = shifted(before, after, of_first, quiet.weight)
+        policy = _recounted(policy, recipe.goal, quiet, calibrations[-1](after[:, -1]))
+        carried = read_off(before, of_first), read_off(after, calibrations), quiet.weight
     if recipe.early_leak is not None:
-        policy = _early(policy, recipe.early_leak, newest, logits, ends)
+        policy = _early(policy, recipe.early_leak, newest, logits, ends, carried)
     told("done", 1.0)
     stages = tuple(
         StageCard(name=name, columns=end, trees=int(count), calibration=calibration)
@@ -364,14 +369,33 @@ def _recounted(policy: Policy, goal: Goal, quiet: Examples, logit: NDArray[np.fl
 
 
 def _early(
-    policy: Policy, leak: float, newest: Examples, logits: NDArray[np.float64], columns: tuple[int, ...]
+    policy: Policy,
+    leak: float,
+    newest: Examples,
+    logits: Floats,
+    columns: tuple[int, ...],
+    carried: tuple[Floats, Floats, Floats | None] | None,
 ) -> Policy:
-    """With early approvals, chosen on the payments that trees were stopped and calibrated by, as these scored them."""
-    exits = 1 / (1 + np.exp(-logits))
+    """With early approvals, chosen on the payments that the first model was stopped and calibrated by.
+
+    Parameters
+    ----------
+    logits : float64[n, stages], what the first model says of these.
+    carried : what it and the one that ships say of the last payments, and their weights; None if it ships itself.
+    """
     limits = early_limits(
-        exits, newest.label, review_at=policy.review_at, leak=leak, columns=columns, weight=newest.weight
+        _chances(logits), newest.label, review_at=policy.review_at, leak=leak, columns=columns, weight=newest.weight
     )
+    if carried is not None and limits:
+        first, second, weight = carried
+        limits = tuple(
+            min(one, policy.review_at) for one in carry_over(limits, _chances(first), _chances(second), weight)
+        )
     return msgspec.structs.replace(policy, approve_below=limits)
+
+
+def _chances(logits: Floats) -> Floats:
+    return np.asarray(1 / (1 + np.exp(-logits)))
 
 
 def _window(rows: Examples, logit: NDArray[np.float64]) -> Window:

@@ -130,6 +130,31 @@ def early_limits(
     return tuple(float(limit) for limit in limits) if limits.any() else ()
 
 
+def carry_over(
+    limits: Sequence[float],
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
+    weight: NDArray[np.float64] | None = None,
+) -> tuple[float, ...]:
+    """Limits chosen for one model, for another that takes its place: each stage answers the same share of the traffic.
+
+    A model grown again on more is surer of itself at the low end than the one the limits were chosen for; the same numbers
+    would answer, and lose, more than was agreed. It needs no labels.
+
+    Parameters
+    ----------
+    first, second : float64[n, stages], what the two say of the same payments, which neither has learned from.
+    """
+    mass = np.ones(len(first)) if weight is None else weight
+    carried = []
+    for stage, limit in enumerate(limits):
+        share = float(mass[first[:, stage] < limit].sum())
+        order = np.argsort(second[:, stage], kind="stable")
+        within = int((np.cumsum(mass[order]) <= share).sum())
+        carried.append(float(second[order[min(within, len(order) - 1)], stage]) if share > 0 else 0.0)
+    return tuple(carried)
+
+
 def _best_step(
     score: NDArray[np.float64],
     cost: NDArray[np.float64],
