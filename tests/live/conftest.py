@@ -47,7 +47,7 @@ numbers = ["risk"]
 keys = ["branch"]
 [history]
 by = "account"
-kind = ["branch", "country"]
+kind = ["payee", "country"]
 length = 4
 [[stage]]
 name = "amount"

@@ -30,7 +30,7 @@ from tocsin.spec import parse
 HISTORY = """
 [history]
 by = "account"
-kind = ["branch", "country"]
+kind = ["payee", "country"]
 length = 4
 [[stage]]
 columns = ["amount"]
@@ -119,23 +119,21 @@ def test_a_label_counts_from_when_it_arrived_and_not_before(bench: Bench) -> Non
 
 def test_an_accounts_last_payments_are_those_that_learning_reads_from_a_file(bench: Bench, tmp_path: Path) -> None:
     countries, minutes = ["DE", "FR", None, "DE", "IT", None, "PT"], [0, 3, 3, 90, 1, 4000, 2]
-    lines = ["id,at,amount,account,country,branch"]
+    lines = ["id,at,amount,account,country,payee"]
     for i, (country, later) in enumerate(zip(countries, minutes, strict=True)):
         bench.house.clock.now += timedelta(minutes=later)
-        more = {"country": country} if country else {}
-        bench.decide(
-            bench.payment(f"p{i}", 600 + i * i, account="ann", extra={"branch": "b"} if i == 5 else {}, **more)
-        )
+        more = ({"country": country} if country else {}) | ({"payee": "zoe"} if i == 5 else {})
+        bench.decide(bench.payment(f"p{i}", 600 + i * i, account="ann", **more))
         bench.decide(bench.payment(f"q{i}", 1, account="bob"))
         at = bench.house.clock.now.isoformat()
-        lines += [f"p{i},{at},{600 + i * i},ann,{country or ''},{'b' if i == 5 else ''}", f"q{i},{at},1,bob,,"]
+        lines += [f"p{i},{at},{600 + i * i},ann,{country or ''},{more.get('payee', '')}", f"q{i},{at},1,bob,,"]
     with bench.house.ledger.read() as c:
         kept = [
             memoryview(row).cast("d") for row in c.execute(sa.select(alerts.c.inputs).order_by(alerts.c.id)).scalars()
         ]
     (tmp_path / "payments.csv").write_text("\n".join(lines))
     model = bench.house.models["m1"]
-    spec = parse(model.spec.text.split("card =")[0] + 'country = "country"\nkeys = ["branch"]\n' + HISTORY)
+    spec = parse(model.spec.text.split("card =")[0] + 'country = "country"\npayee = "payee"\n' + HISTORY)
     plan = compile_plan(spec)
     learned, _ = features(read(tmp_path / "payments.csv", spec), plan)
     told = learned.matrix[::2, len(plan.names) :]
