@@ -161,7 +161,7 @@ def set_moments(model: nn.Module, optimizer: torch.optim.Optimizer, found: dict[
     for name, value in found.items():
         parameter, _, what = name.rpartition("/")
         p = known[parameter]
-        optimizer.state[p][what] = value if what == "step" else value.to(p.device)
+        optimizer.state[p][what] = value.to(p.device)
 
 
 @contextmanager

@@ -105,7 +105,7 @@ class Doctor:
         """
         found = [*self.notes, *self._dead(), *self._updates(clip)]
         if epochs:
-            found += [*_not_falling(epochs, start), *_by_heart(epochs), *_too_good(epochs, start)]
+            found += [*_not_falling(epochs, start), *_by_heart(epochs, start), *_too_good(epochs, start)]
         return tuple(found)
 
     def _dead(self) -> Iterator[str]:
@@ -185,10 +185,11 @@ def _either_way(labels: ArrayLike, column: np.ndarray) -> float:
 
 
 def _layers(model: nn.Module) -> Iterator[tuple[str, nn.Module, int]]:
-    """The modules whose outputs are units, and the axis the units lie along."""
+    """The modules whose outputs are units, and the axis the units lie along; what only scales inputs has no units."""
     passing = (nn.Dropout, nn.Identity, nn.Flatten, nn.Embedding, nn.Softmax, nn.LogSoftmax)
     for name, module in model.named_modules():
-        if not any(True for _ in module.children()) and not isinstance(module, passing):
+        inputs = next(module.parameters(), None) is None and not type(module).__module__.startswith("torch.")
+        if not any(True for _ in module.children()) and not isinstance(module, passing) and not inputs:
             images = (nn.modules.conv._ConvNd, nn.modules.batchnorm._NormBase)
             yield name, module, 1 if isinstance(module, images) else -1
 
@@ -209,10 +210,9 @@ def _not_falling(epochs: Sequence[Epoch], start: float) -> Iterator[str]:
         )
 
 
-def _by_heart(epochs: Sequence[Epoch]) -> Iterator[str]:
-    best = min(epochs, key=lambda e: e.judged)
-    last = epochs[-1]
-    worse = last.judged > best.judged + 0.02 * abs(best.judged)
+def _by_heart(epochs: Sequence[Epoch], start: float) -> Iterator[str]:
+    best, last = min(epochs, key=lambda e: e.judged), epochs[-1]
+    worse = last.judged - best.judged > 0.02 * max(abs(best.judged), start - best.judged)
     if last.number - best.number >= 2 and worse and last.loss < best.loss - 0.02 * abs(best.loss):
         yield (
             f"After epoch {best.number} it learned by heart: the training loss went on falling to {last.loss:.4g}, the "

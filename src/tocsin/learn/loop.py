@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tocsin.errors import BadInput
 from tocsin.learn import checkpoint, curves, rate
 from tocsin.learn.doctor import Doctor, check_finite
 from tocsin.learn.processes import Processes, together
@@ -119,6 +120,8 @@ class Run:
         """The rows of an epoch, shuffled by the seed and cut; a function of nothing else, so a place in it is a number."""
         with checkpoint.seeded(self.settings.seed, self.here.device):
             rows = torch.as_tensor(self.task.rows(epoch), dtype=torch.int64)
+        if not len(rows):
+            raise BadInput(f"an epoch needs rows to visit; epoch {epoch} has none.", field="rows")
         order = np.random.default_rng([self.settings.seed, epoch]).permutation(len(rows))
         return list(rows[torch.from_numpy(order)].tensor_split(-(-len(rows) // self.settings.batch)))
 
