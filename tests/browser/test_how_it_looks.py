@@ -87,6 +87,25 @@ def test_light_and_dark_come_from_the_system_or_from_me(house: Any, sit: Callabl
     expect(ana.page.locator("body")).to_have_css("background-color", "rgb(22, 24, 26)", timeout=15_000)
 
 
+@pytest.mark.parametrize("width", [360, 1280])
+def test_a_message_covers_neither_the_accounts_name_nor_the_actions(
+    house: Any, sit: Callable[..., Any], width: int
+) -> None:
+    made_day.alert(house.ledger, now(), account="A-7")
+    actions.freeze(house.ledger, ANA, at=now(), direction=Direction.OUT, reason="takeover", alerts=[1])
+    ana = sit("ana", width=width, height=740, at="/accounts/A-7")
+    before = ana.page.locator("main h1").bounding_box()
+    ana.press("g", "1", "Enter")
+    ana.see("A-7 is released: that was the last pending investigation.")
+    told = ana.page.locator(".toast").bounding_box()
+    assert told
+    for kept in (ana.page.locator("main h1"), ana.page.locator("#actions")):
+        box = kept.bounding_box()
+        assert box
+        assert told["y"] + told["height"] <= box["y"] or told["y"] >= box["y"] + box["height"]
+    assert ana.page.locator("main h1").bounding_box() == before  # nothing moved
+
+
 def wait_for_reasons(house: Any) -> None:
     until = time.monotonic() + 20
     while time.monotonic() < until:
