@@ -17,7 +17,7 @@ from tocsin import spec as specs
 from tocsin.artifact import Card, write
 from tocsin.artifact.folder import check_free
 from tocsin.data import read
-from tocsin.errors import NotReady
+from tocsin.errors import BadInput, NotReady
 from tocsin.features import Kernel, compile_plan
 from tocsin.grammar import parse_span
 from tocsin.learn.boosting import BoostingSettings
@@ -28,6 +28,8 @@ from tocsin.measure.early import EarlyAnswers
 from tocsin.measure.policy import NEVER
 from tocsin.spec import Spec
 
+FROM_OTHERS = ("scratch", "transfer", "extract")
+"""With networks: from nothing (the same as ``network``), or from another model's."""
 CURVES = "training.html"
 """How the training of the network went, beside the model."""
 MEMORY = "memory.bin"
@@ -43,11 +45,17 @@ MEMORY = "memory.bin"
 @click.option("--fpr", type=float, default=None, help="Instead: the share of genuine payments that may ring.")
 @click.option(
     "--way",
-    type=click.Choice(WAYS),
+    type=click.Choice([*WAYS, *FROM_OTHERS]),
     default="trees",
     show_default=True,
-    help="From labels: trees, or a layered network on the trees (kept only if it does no harm; needs PyTorch). From none: "
-    "anomaly.",
+    help="From labels: trees, or a layered network on the trees (kept only if it does no harm; needs PyTorch): scratch, which "
+    "is the same as network; transfer, begun with another model's weights; extract, on a layer of another model's "
+    "network as it is. From none: anomaly.",
+)
+@click.option("--from", "source", type=click.Path(path_type=Path), default=None, help="The other model's directory.")
+@click.option("--layer", default="", help="For extract: past, surprise, stage_1, stage_2 and so on, or exits.")
+@click.option(
+    "--into", type=click.Choice(["svm", "trees"]), default=None, help="For extract: what is learned on the layer."
 )
 @click.option(
     "--anomaly", is_flag=True, help="Give the trees a label-free anomaly score, as a column of the last stage."
@@ -89,6 +97,9 @@ def command(
     cost: float | None,
     fpr: float | None,
     way: str,
+    source: Path | None,
+    layer: str,
+    into: str | None,
     anomaly: bool,
     trees: int,
     leaves: int,
@@ -116,19 +127,50 @@ def command(
     Example:
       tocsin learn world/world.parquet --spec world --out model --budget 100/day
       tocsin learn world/world.parquet --spec world --out model --way network
+      tocsin learn other.parquet --spec world --out other --way transfer --from model
       tocsin serve model
     """
     settings = BoostingSettings(trees=trees, leaves=leaves, rate=rate, seed=seed, threads=threads)
     after = None if genuine_after is None else parse_span(genuine_after)
     goal = parse_goal(budget, cost, fpr)
-    recipe = Recipe(goal, settings, way, anomaly, held_out, newest, refit, name, early_leak, after)
-    if way == "network":
-        check_torch()
-        recipe = replace(recipe, processes=processes, folder=out.with_name(f"{out.name}.training"))
+    how = "network" if way in ("scratch", "transfer") else way
+    recipe = Recipe(goal, settings, how, anomaly, held_out, newest, refit, name, early_leak, after)
     spec = specs.load(spec_name)
+    if how in ("network", "extract"):
+        check_torch()
+    if how == "network":
+        recipe = replace(recipe, processes=processes, folder=out.with_name(f"{out.name}.training"))
+    recipe = _from_another(recipe, way, spec, source, layer, into)
     check_free(out.absolute(), force=force)
     learned, kernel, card = _learn(data, spec, recipe, out, bad_rows)
     _summarise(Console(), learned, card, kernel, out, spec)
+
+
+def _from_another(recipe: Recipe, way: str, spec: Spec, source: Path | None, layer: str, into: str | None) -> Recipe:
+    """What is taken from another model, read before anything else is.
+
+    Raises
+    ------
+    BadInput : a way that needs another model has none, or the other way round; or the model does not fit.
+    """
+    if way not in FROM_OTHERS[1:]:
+        for option, given in (("--from", source is not None), ("--layer", bool(layer)), ("--into", into is not None)):
+            if given:
+                raise BadInput(f"{option} is for --way transfer or extract; got --way {way}.", field=option)
+        return recipe
+    if source is None:
+        raise BadInput(
+            f"--way {way} needs another model's networks; got no directory.", field="--from", hint="Give --from MODEL."
+        )
+    if way == "extract":
+        from tocsin.learn.extract import extraction_of
+
+        return replace(recipe, extract=extraction_of(source, compile_plan(spec), layer, into or "svm"))
+    if layer or into:
+        raise BadInput("--layer and --into are for --way extract; got --way transfer.", field="--layer")
+    from tocsin.learn.transfer import weights_of
+
+    return replace(recipe, base=weights_of(source, compile_plan(spec)))
 
 
 def _learn(data: Path, spec: Spec, recipe: Recipe, out: Path, bad_rows: Path | None) -> tuple[Learned, Kernel, Card]:

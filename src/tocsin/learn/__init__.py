@@ -20,6 +20,12 @@ def _layered(ends: tuple[int, ...], codes: tuple[int, ...], seed: int) -> Learne
     return LayeredNetwork.small(ends, codes, seed)
 
 
+def _extract(ends: tuple[int, ...], codes: tuple[int, ...], seed: int) -> Learner:
+    from tocsin.learn.machine import Extract
+
+    return Extract.small(ends, codes, seed)
+
+
 # name -> a learner for rows with stages ending at these columns, these columns being codes, from this seed. The tests
 # of the contract run on every entry; to add a learner is to add a line.
 LEARNERS: dict[str, Callable[[tuple[int, ...], tuple[int, ...], int], Learner]] = {
@@ -27,6 +33,7 @@ LEARNERS: dict[str, Callable[[tuple[int, ...], tuple[int, ...], int], Learner]] 
     "anomaly": lambda ends, codes, seed: IsolationForest(codes, seed=seed),
     "autoencoder": _restoring,
     "network": _layered,
+    "extract": _extract,
 }
 
 __all__ = ["LEARNERS", "Examples", "IsolationForest", "Learner", "StagedTrees"]

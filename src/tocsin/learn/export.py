@@ -22,6 +22,8 @@ from tocsin.artifact.anomaly import ANOMALY
 from tocsin.artifact.graph import Graph
 from tocsin.artifact.network import NETWORK, PARTS, SURPRISE, SURPRISES
 from tocsin.errors import Damaged
+from tocsin.nets import Members
+from tocsin.nets.fused import Fused
 from tocsin.nets.surprise import RUNS, NextPayment
 
 TOLERANCE = 1e-5
@@ -31,21 +33,25 @@ _SIZES = (1, 2, 7)
 """Rows a call, besides all: a graph that took the size it was traced with for granted is found out."""
 
 
-def export_network(network: nn.Module, rows: Tensor, margins: Tensor, history: Tensor) -> bytes:
+def export_network(
+    network: nn.Module, rows: Tensor, margins: Tensor, history: Tensor, *, within: float = TOLERANCE
+) -> bytes:
     """``network.onnx`` of a network with exits.
 
     Parameters
     ----------
     network : takes rows float32[n, d], margins float32[n, stages] and history int64[n, e], gives float32[n, stages].
     rows, margins, history : real rows to hold the graph to; a thousand or more.
+    within : how far they may differ, where what is small inside is made large on purpose.
 
     Raises
     ------
     Damaged : a weight is not a number, or the graph says something else than the network.
     """
     names = ("rows", "margins", "history")
+    shipped = Fused(network) if isinstance(network, Members) else None
     given: Mapping[str, Tensor] = dict(zip(names, (rows.float(), margins.float(), history.long()), strict=True))
-    return _exported(network, NETWORK, given, {"exits": margins.shape[1]})
+    return _exported(network, NETWORK, given, {"exits": margins.shape[1]}, within)
 
 
 def export_surprise(watcher: NextPayment, history: Tensor) -> bytes:
@@ -86,15 +92,17 @@ class _Told(nn.Module):
         return self.watcher(history), self.watcher.parts(history, newest=max(RUNS))[0][:, -1]
 
 
-def _exported(module: nn.Module, name: str, given: Mapping[str, Tensor], outputs: Mapping[str, int]) -> bytes:
+def _exported(
+    module: nn.Module, name: str, given: Mapping[str, Tensor], outputs: Mapping[str, int], within: float = TOLERANCE
+) -> bytes:
     for weight, values in module.state_dict().items():
         if values.is_floating_point() and not torch.isfinite(values).all():
             raise Damaged(f"a weight of {name} must be a number; {weight} has some that are not.", field=name)
     training = [part for part in module.modules() if part.training]
     module.eval()
     try:
-        content = _plain(_traced(module, given, tuple(outputs)))
-        _hold_to(module, content, name, given, outputs)
+        content = _plain(_traced((shipped or module).eval(), given, tuple(outputs)))
+        _hold_to(module, content, name, given, outputs, within)
     finally:
         for part in training:
             part.training = True
@@ -138,7 +146,12 @@ def _plain(content: bytes) -> bytes:
 
 
 def _hold_to(
-    module: nn.Module, content: bytes, name: str, given: Mapping[str, Tensor], outputs: Mapping[str, int]
+    module: nn.Module,
+    content: bytes,
+    name: str,
+    given: Mapping[str, Tensor],
+    outputs: Mapping[str, int],
+    within: float,
 ) -> None:
     """Refuse a graph that says something else than the network."""
     kinds = {key: (str(values.dtype).removeprefix("torch."), values.shape[1]) for key, values in given.items()}
@@ -150,14 +163,16 @@ def _hold_to(
     for output in outputs:
         for size in (*_SIZES, len(next(iter(arrays.values())))):
             part = {key: np.ascontiguousarray(values[:size]) for key, values in arrays.items()}
-            _compare(graph(output, **part), wanted[output][:size].numpy(), name, size)
+            _compare(graph(output, **part), wanted[output][:size].numpy(), name, size, within)
 
 
-def _compare(made: NDArray[np.float32], wanted: NDArray[np.float32], name: str, rows: int) -> None:
+def _compare(
+    made: NDArray[np.float32], wanted: NDArray[np.float32], name: str, rows: int, within: float = TOLERANCE
+) -> None:
     apart = float(np.abs(made - wanted).max(initial=0.0)) if made.shape == wanted.shape else np.inf
-    if not apart <= TOLERANCE:
+    if not apart <= within:
         raise Damaged(
-            f"the exported {name} must say what the trained network says within {TOLERANCE}; on {rows} rows it differs "
+            f"the exported {name} must say what the trained network says within {within}; on {rows} rows it differs "
             f"by {apart:.3g}.",
             field=name,
             hint="Is the number of rows written into the network somewhere (len(rows) instead of rows.shape[0])?",

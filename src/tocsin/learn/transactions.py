@@ -49,6 +49,7 @@ from tocsin.measure.policy import Policy
 from tocsin.spec import Spec
 
 if TYPE_CHECKING:
+    from tocsin.learn.extract import Extraction
     from tocsin.learn.surprise import Surprise
 
 WAYS = ("trees", "network", "anomaly")
@@ -71,7 +72,8 @@ class Recipe:
     genuine_after : what nobody knew anything of for so long counts as genuine; None leaves it unknown for ever.
     early_leak : share of the frauds that early approvals may lose; None for no early approval.
     loop : how the network's training runs; None for the measured default. processes : how many train it.
-    base : the weights of another model's networks, to begin with.
+    base : the weights of another model's networks, to begin with. extract : another model's networks as they are, with
+        ``way`` ``extract``: a layer of them is what is learned on.
     folder : where the training of a network keeps its checkpoints: killed, it goes on from there.
     """
 
@@ -88,6 +90,7 @@ class Recipe:
     loop: LoopSettings | None = None
     processes: int = 1
     base: Weights | None = None
+    extract: Extraction | None = None
     folder: Path | None = None
 
 
@@ -98,10 +101,12 @@ class Weights:
     Parameters
     ----------
     surprise, network : of the model of what comes next, and of the layered network; either may be empty.
+    version : of the model they are from.
     """
 
     surprise: Mapping[str, Any] = field(default_factory=dict)
     network: Mapping[str, Any] = field(default_factory=dict)
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +233,7 @@ def learn(
         learned = _anomaly_model(examples, spec, plan, recipe, windows, forest, names, source)
         return _measured(learned, spec, plan, rows)
     surprise = None
-    if recipe.way == "network":
+    if recipe.way in ("network", "extract"):
         examples, surprise = _with_surprise(examples, rows, plan, recipe, windows, told)
         names = (*names, *(SURPRISES if surprise is not None else ()))
     ends = (*plan.ends[:-1], len(names))
@@ -267,7 +272,7 @@ def learn(
         card = msgspec.structs.replace(card, surprise=surprise.card)
     card, files = model.add_to(card, files)
     learned = _measured(Learned(card, files, windows), spec, plan, rows)
-    return replace(learned, verdict=model.verdict, notes=model.notes)
+    return replace(learned, verdict=model.verdict, notes=(*_taken_over(recipe, files), *model.notes))
 
 
 def _with_surprise(
@@ -279,10 +284,15 @@ def _with_surprise(
     """
     if not plan.history:
         return examples, None
-    from tocsin.learn.surprise import LEAST, SETTINGS, learn_surprise
-
     tokens = tokens_of(rows.matrix, len(plan.names)).astype(np.uint32)
     examples = replace(examples, tokens=tokens)
+    if recipe.extract is not None:
+        theirs = recipe.extract.surprise
+        if theirs is None:
+            return examples, None
+        return replace(examples, matrix=np.column_stack([examples.matrix, theirs.columns(tokens, told)])), theirs
+    from tocsin.learn.surprise import LEAST, SETTINGS, learn_surprise
+
     past = tokens[: int((examples.at < windows.begins).sum())]
     if int((past[:, -2] != 0).sum()) < LEAST:
         return examples, None
@@ -306,6 +316,10 @@ def _taught(
     seedling = Seedling(ends, plan.categorical, recipe.boosting)
     if recipe.way == "trees":
         return TreesAlone(seedling, seedling.grow(grown, newest, told))
+    if recipe.extract is not None:
+        from tocsin.learn.machine import learn_on
+
+        return learn_on(recipe.extract, grown, newest, seedling, told)
     from tocsin.learn.hybrid import Teaching, learn_hybrid
     from tocsin.learn.layered import SETTINGS
 
@@ -314,6 +328,15 @@ def _taught(
     begin = recipe.base.network if recipe.base is not None else None
     teaching = Teaching(loop=loop, begin=begin or None, names=names, folder=folder)
     return learn_hybrid(grown, newest, seedling, teaching, told)
+
+
+def _taken_over(recipe: Recipe, files: Mapping[str, bytes]) -> tuple[str, ...]:
+    """What of another model's weights had a place here, in words."""
+    if recipe.base is None:
+        return ()
+    from tocsin.learn.transfer import taken_over
+
+    return (taken_over(recipe.base, files),)
 
 
 def _measured(learned: Learned, spec: Spec, plan: Plan, examples: Examples) -> Learned:
@@ -460,6 +483,7 @@ def _card(
             "anomaly": recipe.anomaly,
             "goal": str(recipe.goal),
             "early_leak": recipe.early_leak,
+            "from": next((source.version for source in (recipe.base, recipe.extract) if source is not None), None),
             "genuine_after_days": recipe.genuine_after / timedelta(days=1) if recipe.genuine_after else None,
         },
         libraries=_libraries(),
