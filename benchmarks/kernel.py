@@ -3,6 +3,7 @@
 For each payment, of its account and of its card: how many payments and how much money in the last hour, day, 7 and
 30 days, and the decayed average amount (half-life one day); the payment itself never counted. The kernel runs on one
 thread and could go on live after any event; the rivals see the whole table at once and use all their threads.
+Then what it costs to keep each account's last payments: the ready spec `world` with its `[history]` and without, in turn.
 
     make bench NAME=kernel            everything, several minutes
     QUICK=1 make bench NAME=kernel    under a minute, without the growth figures
@@ -19,6 +20,8 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
@@ -27,8 +30,10 @@ import pandas as pd
 import polars as pl
 
 from tocsin.batch import Batch
+from tocsin.data import WorldSettings, make_world, read
+from tocsin.data.world import write_world
 from tocsin.features import Kernel, Plan, compile_plan
-from tocsin.spec import parse
+from tocsin.spec import load, parse
 
 QUICK = os.environ.get("QUICK", "") not in ("", "0")
 EVENTS = 200_000 if QUICK else 2_000_000
@@ -267,6 +272,32 @@ def side_by_side(plan: Plan, events: Batch) -> dict[str, Any]:
     return figures | {"values_equal": not any(wrong.values())}
 
 
+def cost_of_history() -> dict[str, Any]:
+    """The made world stepped over with the last payments kept and without, in turn; the best run of each counts."""
+    with TemporaryDirectory() as folder:
+        write_world(make_world(WorldSettings(transactions=30_000 if QUICK else 200_000, seed=7)), Path(folder))
+        stream = read(Path(folder) / "world.parquet", load("world")).stream()
+    text = load("world").text
+    bare = text[: text.index("[history]")] + text[text.index("[[stage]]") :]
+    plans = {name: compile_plan(parse(spec)) for name, spec in (("with", text), ("without", bare))}
+    pieces = [stream.take(slice(first, first + 8_192)) for first in range(0, len(stream), 8_192)]
+    best = {name: np.full(len(pieces), np.inf) for name in plans}
+    for _ in range(7):
+        kernels = {name: Kernel(plan) for name, plan in plans.items()}
+        for i, piece in enumerate(pieces):  # in turn, so that both see the same machine
+            for name, kernel in kernels.items():
+                begun = time.process_time()
+                kernel.step(piece)
+                best[name][i] = min(best[name][i], time.process_time() - begun)
+    took = {name: kernel.bytes_an_entity()["account"] for name, kernel in kernels.items()}
+    ratio, kept = float(best["with"].sum() / best["without"].sum()), took["with"] - took["without"]
+    print(
+        f"\nthe made world, {len(stream):,} events: keeping the last {plans['with'].history} payments of each account takes "
+        f"{ratio:.2f} x the processor time and {kept} bytes an account"
+    )
+    return {"history_cost_ratio": round(ratio, 3), "history_bytes_per_account": kept}
+
+
 def main() -> None:
     plan = compile_plan(parse(SPEC))
     events = make_events(EVENTS, ACCOUNTS, CARDS)
@@ -288,6 +319,7 @@ def main() -> None:
         few, many = (nanoseconds(plan, 2_000_000, n, n) for n in (1_000, 1_000_000))
         figures["cost_growth_1e3_to_1e6_entities"] = round(many / few, 2)
         print(f"an event among 10^3 entities: {few:.0f} ns, among 10^6: {many:.0f} ns ({many / few:.2f} x)")
+    figures |= cost_of_history()
     print(f"\nan entity takes {figures['bytes_per_entity']} bytes, an event {figures['bytes_per_event']} bytes")
     print(json.dumps(figures))
 
