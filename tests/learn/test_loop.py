@@ -155,6 +155,31 @@ def test_a_loss_that_is_no_number_stops_it_by_name_and_the_last_checkpoint_stays
     assert equal(weights(again), weights(well))
 
 
+def test_going_on_with_other_threads_is_said(tmp_path: Path) -> None:
+    threads = torch.get_num_threads()
+
+    def told(_what: str, share: float) -> None:
+        if share > 0.5:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(points(), QUICK, folder=tmp_path, told=told)
+    try:
+        torch.set_num_threads(threads + 1)
+        found = train(points(), QUICK, folder=tmp_path)
+    finally:
+        torch.set_num_threads(threads)
+    assert f"with {threads} threads and went on by" in found.doctor[0]
+    assert "not to the bit" in found.doctor[0]
+
+
+def test_an_epoch_without_rows_is_refused() -> None:
+    task = points()
+    task.newest = len(task.x)
+    with pytest.raises(BadInput, match=r"rows: an epoch needs rows to visit; epoch 1 has none"):
+        train(task, QUICK)
+
+
 def test_settings_that_cannot_be_are_refused() -> None:
     with pytest.raises(BadInput, match="planned: at least the 8 epochs"):
         LoopSettings(planned=5)

@@ -145,6 +145,11 @@ def check_same(folder: Path, found: dict[str, object], now: dict[str, object]) -
         )
 
 
+def made_by() -> str:
+    """What the last bits depend on besides the training itself."""
+    return f"PyTorch {torch.__version__} with {torch.get_num_threads()} threads"
+
+
 def moments(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """What the optimiser remembers of each parameter, under the parameter's name."""
     return {

@@ -162,7 +162,8 @@ class Run:
         tensors |= {f"best/{name}": t for name, t in self.best.items()}
         tensors |= {f"random/{rank}": state for rank, state in enumerate(states)}
         tensors |= checkpoint.moments(self.model, self.optimizer)
-        record = {"run": self.names(), "progress": asdict(self.progress), "doctor": asdict(self.doctor)}
+        record = {"run": self.names(), "by": checkpoint.made_by()}
+        record |= {"progress": asdict(self.progress), "doctor": asdict(self.doctor)}
         try:
             checkpoint.write(self.folder, tensors, record)
             self.draw(self.folder)
@@ -184,6 +185,9 @@ class Run:
         checkpoint.set_random_state(found.tensors[f"random/{self.here.rank}"], self.here.device)
         self.progress = Progress.of(found.record["progress"])
         self.doctor = Doctor(**found.record["doctor"])
+        if found.record["by"] != checkpoint.made_by():
+            was, now = found.record["by"], checkpoint.made_by()
+            self.doctor.note(f"It was begun by {was} and went on by {now}: equal within rounding, not to the bit.")
         if self.here.first:
             self.draw(folder)
         return True
