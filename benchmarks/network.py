@@ -88,8 +88,10 @@ def serving() -> dict[str, object]:
         world = made_world(Path(folder))
     trees = learn(world.examples, world.spec, world.plan, Recipe(held_out=0.0, refit=False, boosting=boosting()))
     alone = made_of(trees.card, trees.files, world.spec, world.plan)
-    model, nets = networked(world, trees.card, trees.files, drawn=True)
-    untrained, _ = networked(world, trees.card, trees.files, drawn=False)
+    card, files, nets = networked(world, trees.card, trees.files, drawn=True)
+    model = made_of(card, files, world.spec, world.plan)
+    card, files, _ = networked(world, trees.card, trees.files, drawn=False)
+    untrained = made_of(card, files, world.spec, world.plan)
     matrix = world.examples.matrix[-COMPARED:]
     found: dict[str, object] = {
         "rows_compared": len(matrix),
@@ -119,8 +121,8 @@ def made_world(folder: Path) -> World:
     return World(spec, plan, features(read(folder / "world" / "world.parquet", spec), plan)[0])
 
 
-def networked(world: World, card: Card, files: dict[str, bytes], *, drawn: bool) -> tuple[Artifact, Nets]:
-    """The model with surprise and network, of their real size; untrained unless the weights that training moves are drawn."""
+def networked(world: World, card: Card, files: dict[str, bytes], *, drawn: bool) -> tuple[Card, dict[str, bytes], Nets]:
+    """A model's card and files with surprise and network, of their real size; untrained unless the weights that training moves are drawn."""
     torch.manual_seed(0)
     plan, matrix = world.plan, world.examples.matrix
     own = len(plan.names)
@@ -155,7 +157,7 @@ def networked(world: World, card: Card, files: dict[str, bytes], *, drawn: bool)
         network=NetworkCard(trees=curves, correction=1.0, history=plan.history),
     )
     more = {TREES: staged.text_.encode(), SURPRISE: watched, NETWORK: content}
-    return made_of(made, files | more, world.spec, plan), Nets(watcher, network)
+    return made, files | more, Nets(watcher, network)
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from tocsin.artifact.graph import Graph
 from tocsin.errors import Damaged
 from tocsin.learn.export import TOLERANCE, export_network, export_surprise
-from tocsin.nets.layered import Layered, LayeredSettings
+from tocsin.nets.layered import Layered, LayeredSettings, layered
 from tocsin.nets.surprise import NextPayment
 
 WINDOW = 12
@@ -65,6 +65,38 @@ def test_the_graph_says_what_the_network_says_on_rows_it_was_not_traced_with(set
     assert np.abs(wanted[:, -1] - given["margins"][:, -1]).max() > 0.5
     alone = [graph("exits", **{name: part[i : i + 1] for name, part in given.items()}) for i in range(50)]
     assert np.array_equal(np.concatenate(alone), made[:50]), "a row alone is the row among others, to the bit"
+
+
+def test_members_are_shipped_as_one_network_of_half_the_steps_at_most() -> None:
+    torch.manual_seed(0)
+    network = layered((2, 4, 6), (2, 5), WINDOW - 1)
+    network.fit_scale(rows(500)[0])
+    with torch.no_grad():
+        for member in network.members:
+            for stage in member.stages:  # type: ignore[union-attr]
+                nn.init.normal_(stage.exit.weight)
+    shipped = export_network(network, *rows(300))
+    apart = export_network(Apart(network), *rows(300))
+    steps = [len(onnx.load_from_string(content).graph.node) for content in (shipped, apart)]
+    assert steps[0] * 2 < steps[1]
+    reads = {"rows": ("float32", 6), "margins": ("float32", 3), "history": ("int64", WINDOW)}
+    given = dict(zip(reads, (part.numpy() for part in rows(500, 3)), strict=True))
+    one, other = (Graph(content, "x", reads, {"exits": 3})("exits", **given) for content in (shipped, apart))
+    assert np.abs(one - other).max() < TOLERANCE
+    assert np.abs(one - given["margins"]).max() > 0.5
+
+
+class Apart(nn.Module):
+    """The members side by side, as they are trained."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, values: Tensor, margins: Tensor, history: Tensor) -> Tensor:
+        """As a network with exits."""
+        out: Tensor = self.network(values, margins, history)
+        return out
 
 
 def test_untrained_it_is_what_it_was_given_to_the_bit() -> None:

@@ -51,7 +51,7 @@ def export_network(
     names = ("rows", "margins", "history")
     shipped = Fused(network) if isinstance(network, Members) else None
     given: Mapping[str, Tensor] = dict(zip(names, (rows.float(), margins.float(), history.long()), strict=True))
-    return _exported(network, NETWORK, given, {"exits": margins.shape[1]}, within)
+    return _exported(network, NETWORK, given, {"exits": margins.shape[1]}, within, shipped)
 
 
 def export_surprise(watcher: NextPayment, history: Tensor) -> bytes:
@@ -93,7 +93,12 @@ class _Told(nn.Module):
 
 
 def _exported(
-    module: nn.Module, name: str, given: Mapping[str, Tensor], outputs: Mapping[str, int], within: float = TOLERANCE
+    module: nn.Module,
+    name: str,
+    given: Mapping[str, Tensor],
+    outputs: Mapping[str, int],
+    within: float = TOLERANCE,
+    shipped: nn.Module | None = None,
 ) -> bytes:
     for weight, values in module.state_dict().items():
         if values.is_floating_point() and not torch.isfinite(values).all():

@@ -96,14 +96,18 @@ class Codes(nn.Module):
 
     def forward(self, codes: Tensor) -> Tensor:
         """float[n, columns] of codes 0 … 1021, NaN or 0 where there is none → float[n, width]."""
+        learned: Tensor = self.tables(self.places(codes))
+        return learned.flatten(1)
+
+    def places(self, codes: Tensor) -> Tensor:
+        """int64[n, columns]: the rows of the table that stand for codes float[n, columns]."""
         whole = self._whole(codes)
         place = whole + torch.arange(self.columns, device=codes.device) * CODES
         known = self.seen.flatten()[place]
         if self.training and self.forget:
             known = known & (torch.rand(whole.shape, device=whole.device) >= self.forget)
         unknown = torch.arange(1, self.columns + 1, device=codes.device) * CODES - 1
-        learned: Tensor = self.tables(torch.where(known, place, unknown))
-        return learned.flatten(1)
+        return torch.where(known, place, unknown)
 
     @staticmethod
     def _whole(codes: Tensor) -> Tensor:
