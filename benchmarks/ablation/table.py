@@ -79,7 +79,9 @@ def kinds() -> None:
     """Recall by kind, and the kinds that lose."""
     models = [m for m in MAIN if all(record_of(f"main-{seed}-{m}") for seed in SEEDS)]
     print(
-        "\nRecall at 1 % false positives by kind, mean of the worlds\n" + " " * 24 + "".join(f"{m:>15}" for m in models)
+        "\nShare found at 1 % false positives by kind, all worlds together\n"
+        + " " * 24
+        + "".join(f"{m:>15}" for m in models)
     )
     for kind in FRAUD_KINDS:
         found = [found_of(m, kind) for m in models]
