@@ -27,6 +27,7 @@ def test_as_known_at_a_moment(rows: list[tuple[int, int, int]], cut: int) -> Non
     want = [(a, fraud if k <= cut else UNKNOWN) for a, k, fraud in zip(at, known_at, label, strict=True) if a < cut]
     assert list(zip(then.at.tolist(), then.label.tolist(), strict=True)) == want
     assert (then.known().label != UNKNOWN).all()
+    assert not len(then) or np.shares_memory(then.matrix, examples.matrix)  # millions of rows are not copied
 
 
 @pytest.mark.parametrize(
