@@ -34,7 +34,7 @@ def test_a_batch_is_shared_without_a_row_lost_or_doubled() -> None:
         assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
 
-@pytest.mark.parametrize("make", [points, orders])
+@pytest.mark.parametrize("make", [points, pytest.param(orders, marks=pytest.mark.slow)])
 def test_two_processes_come_to_the_weights_of_one(make: type[Points]) -> None:
     one, two = make(), make()
     for task in (one, two):
@@ -88,6 +88,7 @@ save_file(task.model.state_dict(), Path(sys.argv[1]) / f"{os.environ['RANK']}.sa
 """
 
 
+@pytest.mark.slow  # five interpreters, each with its own PyTorch
 def test_under_torchrun_its_processes_are_the_ones(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(SCRIPT)
     tests = Path(__file__).resolve().parent.parent
