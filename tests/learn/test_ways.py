@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from tocsin.data import make_world, read
 from tocsin.data.world import WorldSettings, write_world
 from tocsin.errors import BadInput
 from tocsin.features import compile_plan
-from tocsin.learn import hybrid, machine
+from tocsin.learn import hybrid, machine, surprise
 from tocsin.learn.boosting import BoostingSettings
 from tocsin.learn.extract import extraction_of
 from tocsin.learn.task import LoopSettings
@@ -36,7 +37,7 @@ PLAN = compile_plan(SPEC)
 @pytest.fixture(scope="module")
 def past(tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("world")
-    write_world(make_world(WorldSettings(transactions=8_000, seed=5, months=4, fraud_rate=0.04)), folder)
+    write_world(make_world(WorldSettings(transactions=6_000, seed=5, months=4, fraud_rate=0.04)), folder)
     return features(read(folder / "world.parquet", SPEC), PLAN)[0]
 
 
@@ -54,16 +55,18 @@ def passed(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (hybrid, machine):
         monkeypatch.setattr(module, "gate", lambda origins, **more: verdict)
     monkeypatch.setattr(hybrid, "teach", _believed(hybrid.teach))
+    monkeypatch.setattr(hybrid, "LEAST_FRAUDS", 5)
 
 
 def _believed(teach: Any) -> Any:
-    from dataclasses import replace
-
     return lambda *given, **more: replace(teach(*given, **more), correction=0.7)
 
 
 @pytest.mark.usefixtures("passed")
-def test_transfer_begins_with_the_others_weights_and_says_how_many(past: Any, base: Path) -> None:
+def test_transfer_begins_with_the_others_weights_and_says_how_many(
+    past: Any, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(surprise, "SETTINGS", LoopSettings(epochs=1, planned=1, batch=128, rate=1e-3))
     began = learn(
         past, SPEC, PLAN, Recipe(way="network", boosting=FEW, loop=ONCE, refit=False, base=weights_of(base, PLAN))
     )
