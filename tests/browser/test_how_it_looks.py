@@ -169,6 +169,24 @@ def test_a_new_alert_moves_nothing(house: Any, sit: Callable[..., Any]) -> None:
     ana.see("Live: new alerts are announced here")
 
 
+def test_the_case_page_tells_what_is_new_and_moves_nothing(house: Any, sit: Callable[..., Any]) -> None:
+    made_day.alert(house.ledger, now(), account="A-7")
+    ana = sit("ana", at="/accounts/A-7")
+    boxes = "[...document.querySelectorAll('.card, .timeline li, #actions, h1')].map(x => x.getBoundingClientRect().toJSON())"
+    before, lines = ana.page.evaluate(boxes), ana.page.locator(".timeline li").count()
+    house.pay("A-8", 20)  # somebody else's
+    house.pay("A-7", 20)
+    ana.see("1 new line")
+    actions.note(house.ledger, ANA, at=now(), account="A-7", text="called")
+    ana.see("2 new lines")
+    assert ana.page.evaluate(boxes) == before
+    ana.press("r")
+    expect(ana.page.locator(".timeline li")).to_have_count(lines + 2)
+    expect(ana.page.get_by_text("new line")).to_have_count(0)
+    house.pay("A-7", 20)
+    ana.see("1 new line")
+
+
 def test_freezing_is_said_in_words_beside_the_colour(house: Any, sit: Callable[..., Any]) -> None:
     made_day.fill(house.ledger, now(), 1)
     ana = sit("ana")

@@ -153,6 +153,7 @@ CALLS: dict[Callable[..., Any], tuple[Deed, Prepare]] = {
     reads.list_people: (Deed.READ_PEOPLE, lambda scene: {}),
     history.account_page: (Deed.READ_CASES, _seen),
     history.timeline: (Deed.READ_CASES, _seen),
+    history.news: (Deed.READ_CASES, lambda scene: _seen(scene) | {"after": (0, 0, 0)}),
     history.account_of_investigation: (Deed.READ_CASES, lambda scene: {"id": scene.open("A").id}),
     chosen.choices: (Deed.READ_CASES, lambda scene: {"account": "A", "alerts": [scene.alert("A")]}),
     search.find: (Deed.READ_CASES, lambda scene: {"text": "A"}),

@@ -34,6 +34,7 @@ from tocsin.schema import AccountEvent
 
 Place = tuple[int, int, int]
 """Where a page of the timeline ended: the time in microseconds, which source, which row."""
+MOST_NEWS = 20
 MOST_ALERTS = 100
 What = Literal["paid", "received", "event", "case"]
 
@@ -70,10 +71,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """A page of the timeline, newest first; ``next`` continues below it."""
+    """A page of the timeline, newest first; ``next`` continues below it, ``first`` is the place of its first line."""
 
     entries: tuple[Entry, ...]
     next: Place | None
+    first: Place = (0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,15 +159,27 @@ def account_of_investigation(ledger: Ledger, actor: Actor, id: int) -> str:
     return str(name)
 
 
+def news(ledger: Ledger, actor: Actor, name: str, *, after: Place) -> int:
+    """How many lines stand above a place in an account's timeline, at most ``MOST_NEWS``; cheap enough for every second."""
+    require(actor, Deed.READ_CASES)
+    with ledger.read() as connection:
+        return sum(place > after for place, _ in _found(connection, name, None, MOST_NEWS)[:MOST_NEWS])
+
+
 def _timeline(connection: sa.Connection, name: str, after: Place | None, limit: int) -> Timeline:
+    found = _found(connection, name, after, limit)
+    page = found[:limit]
+    first, last = (page[0][0], page[-1][0]) if page else ((0, 0, 0), None)
+    return Timeline(tuple(entry for _, entry in page), last if len(found) > limit else None, first)
+
+
+def _found(connection: sa.Connection, name: str, after: Place | None, limit: int) -> list[tuple[Place, Entry]]:
     found: list[tuple[Place, Entry]] = []
     for rank, read in enumerate((_paid, _received, _happened, _done)):
         found += [
             ((microseconds(entry.at), rank, key), entry) for key, entry in read(connection, name, rank, after, limit)
         ]
-    found.sort(key=lambda pair: pair[0], reverse=True)
-    page = found[:limit]
-    return Timeline(tuple(entry for _, entry in page), page[-1][0] if len(found) > limit else None)
+    return sorted(found, key=lambda pair: pair[0], reverse=True)
 
 
 Found = list[tuple[int, Entry]]

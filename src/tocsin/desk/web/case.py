@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import quote
 
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from tocsin.desk import history, reads
 from tocsin.desk.history import AccountPage, Place, Progress, Timeline
-from tocsin.desk.model import REASON_CODES, Account, Block, Investigation
+from tocsin.desk.model import REASON_CODES, Account, Actor, Block, Investigation
 from tocsin.desk.reads import AlertDetail
 from tocsin.desk.web import chronicle
 from tocsin.desk.web.acts import VERDICTS
 from tocsin.desk.web.desk import Desk
 from tocsin.desk.web.gate import Visit, route
+from tocsin.desk.web.news import stream
 from tocsin.desk.web.offered import offered
 from tocsin.desk.web.shown import account_link, shown_of
 from tocsin.desk.web.words import clock
@@ -65,6 +68,8 @@ def show(visit: Visit) -> Response:
         notes=chronicle.notes(page.timeline.entries),
         older=_older(account_link(name), timeline),
         newer=account_link(name) if place is not None else "",
+        news=f"/case/stream?account={quote(name, safe='')}&since={'-'.join(map(str, page.timeline.first))}",
+        fresh=0,
         verdict_words=VERDICTS,
         codes=REASON_CODES,
         reason_words=chronicle.REASON_WORDS,
@@ -74,7 +79,13 @@ def show(visit: Visit) -> Response:
 
 def routes(desk: Desk) -> list[BaseRoute]:
     """The account's address; its name may hold anything, so it comes last of all that begin alike."""
-    return [route(desk, "/accounts/{account:path}", show)]
+    return [stream(desk, "/case/stream", _fresh, "_case_news.html"), route(desk, "/accounts/{account:path}", show)]
+
+
+def _fresh(desk: Desk, actor: Actor, request: Request) -> int:
+    since = _place(request.query_params.get("since", "")) or (0, 0, 0)
+    name = request.query_params.get("account", "").replace("\0", "")
+    return history.news(desk.ledger, actor, name, after=since)
 
 
 def _focus(account: Account, asked: int | None, me: str) -> Investigation | None:

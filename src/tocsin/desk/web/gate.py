@@ -157,7 +157,7 @@ KEYS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("W",), "finalise one that was opened by mistake"),
     (("B", "L", "Y"), "the block: ask to lift it, lift it, keep it"),
     (("E",), "on an account, the exact sum of the score"),
-    (("R",), "show new alerts"),
+    (("R",), "show new alerts; on an account, what is new"),
     (("/",), "search"),
     (("Ctrl", "Enter"), "send from inside a text"),
     (("Esc",), "close what is open"),

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
 from datetime import datetime, time, timedelta
 from typing import Any
 
-from sse_starlette import EventSourceResponse, ServerSentEvent
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from tocsin.desk import actions, reads
 from tocsin.desk.access import Deed, may
-from tocsin.desk.model import REASON_CODES
+from tocsin.desk.model import REASON_CODES, Actor
 from tocsin.desk.reads import AlertDetail, Filter
 from tocsin.desk.web.acts import VERDICTS
 from tocsin.desk.web.desk import Desk
-from tocsin.desk.web.gate import HEADERS, Visit, route, session_of, whole
+from tocsin.desk.web.gate import Visit, route, whole
+from tocsin.desk.web.news import stream
 from tocsin.desk.web.offered import offered
 from tocsin.desk.web.shown import Row, account_link, row_of, shown_of
 from tocsin.desk.web.words import about, count, span
-from tocsin.errors import NotFound, NotSignedIn
+from tocsin.errors import NotFound
 from tocsin.schema import exponent_of
 
 SHOW = "tocsin_queue"
 PAGE = 100
-LOOK_EVERY_SECONDS = 1.0
 _LARGE = 1_000  # whole units of the base currency
 
 
@@ -92,51 +88,20 @@ def take_next(visit: Visit) -> Response:
     return visit.go(f"/queue?at={taken.id}")
 
 
-def stream(desk: Desk) -> Route:
-    """New alerts as server-sent events: one line of words whenever their number has changed."""
-
-    async def endpoint(request: Request) -> Response:
-        session = await run_in_threadpool(session_of, desk, request, desk.clock())
-        if session is None:
-            return Response(status_code=204)  # tells the browser's EventSource to stop asking
-        since = request.query_params.get("since", "0")
-        after = int(since) if since.isascii() and since.isdigit() and len(since) < 18 else 0
-        events = _news(desk, request, after)
-        response: Response = EventSourceResponse(events, headers=HEADERS, ping=20)
-        return response
-
-    return Route("/queue/stream", endpoint, methods=["GET"])
-
-
 def routes(desk: Desk) -> list[BaseRoute]:
     """The queue's addresses."""
     return [
-        stream(desk),
+        stream(desk, "/queue/stream", _fresh, "_news.html"),
         route(desk, "/queue", show),
         route(desk, "/queue/next", do=take_next),
         route(desk, "/queue/{id}/preview", preview),
     ]
 
 
-async def _news(desk: Desk, request: Request, after: int) -> AsyncIterator[ServerSentEvent]:
-    told = 0
-    while True:
-        try:
-            fresh = await run_in_threadpool(_fresh, desk, request, after)
-        except NotSignedIn:
-            return
-        if fresh != told:
-            told = fresh
-            page = desk.render("_news.html", desk.clock(), {"fresh": fresh})
-            yield ServerSentEvent(" ".join(page.split()), event="news")
-        await asyncio.sleep(LOOK_EVERY_SECONDS)
-
-
-def _fresh(desk: Desk, request: Request, after: int) -> int:
-    session = session_of(desk, request, desk.clock(), touch=False)
-    if session is None:
-        raise NotSignedIn("the session has ended.")
-    return reads.news(desk.ledger, session.actor, after=after).count
+def _fresh(desk: Desk, actor: Actor, request: Request) -> int:
+    since = request.query_params.get("since", "0")
+    after = int(since) if since.isascii() and since.isdigit() and len(since) < 18 else 0
+    return reads.news(desk.ledger, actor, after=after).count
 
 
 def _chosen(visit: Visit, name: str, rows: list[Row]) -> dict[str, Any]:
