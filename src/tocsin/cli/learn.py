@@ -235,7 +235,11 @@ def _summarise(console: Console, learned: Learned, card: Card, kernel: Kernel, o
     else:
         console.print("Nothing was held out with known labels, so nothing is said of how good it is.")
     if learned.verdict is not None:
-        kept = f" {card.network.correction:.0%} of its correction is believed." if card.network is not None else ""
+        kept = (
+            f" {card.network.correction:.0%} of its correction is believed."
+            if card.network is not None and card.settings.get("layer") is None
+            else ""
+        )
         console.print(escape(learned.verdict.words) + kept, highlight=False)
     for note in learned.notes:
         console.print(f"Note: {escape(note)}", highlight=False)

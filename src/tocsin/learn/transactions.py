@@ -483,6 +483,7 @@ def _card(
             "anomaly": recipe.anomaly,
             "goal": str(recipe.goal),
             "early_leak": recipe.early_leak,
+            "layer": recipe.extract.layer if recipe.extract is not None else None,
             "from": next((source.version for source in (recipe.base, recipe.extract) if source is not None), None),
             "genuine_after_days": recipe.genuine_after / timedelta(days=1) if recipe.genuine_after else None,
         },
