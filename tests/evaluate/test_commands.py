@@ -5,6 +5,7 @@ import re
 import pytest
 from click.testing import CliRunner
 
+from tocsin.artifact import load
 from tocsin.cli.backtest import command as backtest
 from tocsin.cli.evaluate import command as evaluate
 from tocsin.cli.learn import command as learn
@@ -71,14 +72,13 @@ def test_backtest_tells_every_round(bank):
     assert "as if it had been live" in page.read_text()
 
 
-def test_a_model_without_labels_is_measured_too(bank):
-    made = CliRunner().invoke(
-        learn,
-        [f"{bank}/tiny.csv", f"--spec={bank}/tiny.toml", f"--out={bank}/odd", "--way=anomaly", "--budget=5/day"],
-        catch_exceptions=False,
-    )
+@pytest.mark.parametrize("by", ["forest", "autoencoder"])
+def test_a_model_without_labels_is_measured_too(bank, by):
+    model, given = bank / by, [f"{bank}/tiny.csv", f"--spec={bank}/tiny.toml", "--way=anomaly", "--budget=5/day"]
+    made = CliRunner().invoke(learn, [*given, f"--out={model}", f"--anomaly-by={by}"], catch_exceptions=False)
     assert made.exit_code == 0, made.output
-    page = bank / "odd.html"
-    done = CliRunner().invoke(evaluate, [f"{bank}/odd", f"{bank}/tiny.csv", f"--report={page}"], catch_exceptions=False)
+    assert load(model).card.settings["anomaly_by"] == by
+    page = bank / f"{by}.html"
+    done = CliRunner().invoke(evaluate, [f"{model}", f"{bank}/tiny.csv", f"--report={page}"], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     assert "This model has one stage." in page.read_text()

@@ -1,4 +1,4 @@
-"""The isolation forest as it is shipped: an ONNX graph and the values that stand in for missing ones."""
+"""The anomaly score as it is shipped: an ONNX graph and the values that stand in for missing ones."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from tocsin.artifact.graph import Graph
 ANOMALY = "anomaly.onnx"
 NAME = "anomaly"
 """What the score is called where it is a feature."""
+
+_AT_ONCE = 4096
+"""Rows a call: a network holds some thousand numbers for each while it works."""
 
 
 class AnomalyScorer:
@@ -29,12 +32,12 @@ class AnomalyScorer:
         self._fill = np.array(card.fill, dtype=np.float64)
 
     def __call__(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        """float64[n] in [0, 1], higher is more unlike the others; 0.5 is the mean depth of a random tree."""
+        """float64[n] in [0, 1], higher is more unlike the others; 0.5 is about usual."""
         if not len(matrix):
             return np.zeros(0)
         rows = ready(matrix, self._columns, self._fill)
-        scores = self._graph("scores", rows=rows).astype(np.float64).ravel()
-        return np.asarray(np.clip(scores, 0.0, 1.0))
+        parts = [self._graph("scores", rows=rows[i : i + _AT_ONCE]) for i in range(0, len(rows), _AT_ONCE)]
+        return np.asarray(np.clip(np.concatenate(parts).astype(np.float64).ravel(), 0.0, 1.0))
 
 
 def ready(matrix: NDArray[np.float64], columns: NDArray[np.int64], fill: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -61,6 +61,13 @@ MEMORY = "memory.bin"
     "--anomaly", is_flag=True, help="Give the trees a label-free anomaly score, as a column of the last stage."
 )
 @click.option(
+    "--anomaly-by",
+    type=click.Choice(["forest", "autoencoder"]),
+    default="forest",
+    show_default=True,
+    help="That score: how few cuts set it apart, or how badly a network restores hidden columns (needs PyTorch).",
+)
+@click.option(
     "--trees", default=BoostingSettings().trees, show_default=True, help="At most, in all stages; 500 at most."
 )
 @click.option("--leaves", default=BoostingSettings().leaves, show_default=True, help="Leaves a tree.")
@@ -101,6 +108,7 @@ def command(
     layer: str,
     into: str | None,
     anomaly: bool,
+    anomaly_by: str,
     trees: int,
     leaves: int,
     rate: float,
@@ -134,9 +142,11 @@ def command(
     after = None if genuine_after is None else parse_span(genuine_after)
     goal = parse_goal(budget, cost, fpr)
     how = "network" if way in ("scratch", "transfer") else way
-    recipe = Recipe(goal, settings, how, anomaly, held_out, newest, refit, name, early_leak, after)
+    recipe = Recipe(
+        goal, settings, how, anomaly, held_out, newest, refit, name, early_leak, after, anomaly_by=anomaly_by
+    )
     spec = specs.load(spec_name)
-    if how in ("network", "extract"):
+    if how in ("network", "extract") or anomaly_by == "autoencoder":
         check_torch()
     if how == "network":
         recipe = replace(recipe, processes=processes, folder=out.with_name(f"{out.name}.training"))

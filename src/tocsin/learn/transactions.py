@@ -40,7 +40,7 @@ from tocsin.learn.exits import calibrate, read_off, shifted
 from tocsin.learn.grown import Grown, Seedling, TreesAlone
 from tocsin.learn.quality import Quality, quality
 from tocsin.learn.task import LoopSettings, Told, silent
-from tocsin.learn.unsupervised import IsolationForest
+from tocsin.learn.unsupervised import Anomaly, IsolationForest
 from tocsin.measure.budget import DAY, Goal, PerDay, Window, thresholds
 from tocsin.measure.calibration import Calibration, logistic
 from tocsin.measure.early import carry_over, early_limits
@@ -67,6 +67,7 @@ class Recipe:
     way : ``trees``; ``network``, the layered network on the trees, where it does no harm; or ``anomaly``, a model without
         labels.
     anomaly : whether the trees also get the anomaly score, as a column of the last stage.
+    anomaly_by : what gives that score, ``forest`` or ``autoencoder``, which needs PyTorch.
     held_out, newest : share of the payments, the newest ones, to be judged by; of the rest, to stop and calibrate by.
     refit : grow the trees once more on everything before the held-out window.
     genuine_after : what nobody knew anything of for so long counts as genuine; None leaves it unknown for ever.
@@ -92,6 +93,7 @@ class Recipe:
     base: Weights | None = None
     extract: Extraction | None = None
     folder: Path | None = None
+    anomaly_by: str = "forest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +218,7 @@ def learn(
     ------
     BadInput : too few frauds or payments in a window; says which.
     """
-    forest: IsolationForest | None = None
+    forest: Anomaly | None = None
     if recipe.genuine_after is not None:
         examples = replace(examples, genuine_after=int(recipe.genuine_after / timedelta(microseconds=1)))
     windows = windows_of(examples, recipe)
@@ -224,7 +226,7 @@ def learn(
     examples = replace(rows, matrix=rows.matrix[:, : len(names)])  # trees look at no token
     if recipe.way == "anomaly" or recipe.anomaly:
         told("learning what is usual", 0.0)
-        forest = IsolationForest(plan.categorical, seed=recipe.boosting.seed)
+        forest = _unsupervised(recipe, plan.categorical, told)
         forest.fit(examples.take(examples.at < windows.begins))
         column = forest.score(examples.matrix)
         examples = replace(examples, matrix=np.column_stack([examples.matrix, column]))
@@ -339,6 +341,15 @@ def _taken_over(recipe: Recipe, files: Mapping[str, bytes]) -> tuple[str, ...]:
     return (taken_over(recipe.base, files),)
 
 
+def _unsupervised(recipe: Recipe, codes: tuple[int, ...], told: Told) -> Anomaly:
+    """What gives the anomaly score."""
+    if recipe.anomaly_by == "forest":
+        return IsolationForest(codes, seed=recipe.boosting.seed)
+    from tocsin.learn.autoencoder import Restoring
+
+    return Restoring(codes, seed=recipe.boosting.seed, told=told)
+
+
 def _measured(learned: Learned, spec: Spec, plan: Plan, examples: Examples) -> Learned:
     """Score the held-out window with the model as it will be read back, and put the figures on its card."""
     card, files = learned.card, learned.files
@@ -360,7 +371,7 @@ def _anomaly_model(
     plan: Plan,
     recipe: Recipe,
     windows: Windows,
-    forest: IsolationForest | None,
+    forest: Anomaly | None,
     names: tuple[str, ...],
     source: str,
 ) -> Learned:
@@ -453,7 +464,7 @@ def _card(
     examples: Examples,
     grown: Examples,
     source: str,
-    forest: IsolationForest | None,
+    forest: Anomaly | None,
 ) -> Card:
     known = grown.known()
     rate = _rate(newest) if recipe.way != "anomaly" or len(newest.known()) else 0.0
@@ -481,6 +492,7 @@ def _card(
         settings={
             **asdict(recipe.boosting),
             "anomaly": recipe.anomaly,
+            "anomaly_by": recipe.anomaly_by if forest is not None else None,
             "goal": str(recipe.goal),
             "early_leak": recipe.early_leak,
             "layer": recipe.extract.layer if recipe.extract is not None else None,
