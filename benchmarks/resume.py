@@ -78,7 +78,9 @@ def work(folder: Path, processes: int) -> None:
     torch.set_num_threads(1)
     low = torch.randint(0, TOKENS, (ROWS, 8))
     task = Orders(low, ((low[:, :-1] < TOKENS // 4) & (low[:, 1:] < TOKENS // 4)).any(1).float())
-    settings = LoopSettings(epochs=3 if QUICK else 6, planned=8, batch=256, patience=6, save_every=3, processes=processes, device="cpu")
+    settings = LoopSettings(
+        epochs=3 if QUICK else 6, planned=8, batch=256, patience=6, save_every=3, processes=processes, device="cpu"
+    )
     found = train(task, settings, folder=folder, told=lambda what, _: print(what, flush=True))
     epochs = [asdict(epoch) | {"seconds": 0.0} for epoch in found.epochs]
     (folder / "went.json").write_text(json.dumps([epochs, found.best, found.rate, found.doctor]))
