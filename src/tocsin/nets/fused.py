@@ -1,4 +1,4 @@
-"""Several layered networks as one that says the same in a quarter of the steps, for where each step costs: one row at a time.
+"""Several layered networks as one that says the same in half the steps, for where each step costs: one row at a time.
 
 Members see the same rows through the same scales, so what they do side by side is done once with their weights beside
 each other; where each minds its own state, the weights stand in blocks. Nothing is trained here.
