@@ -1,7 +1,7 @@
 """Anomaly scores without labels side by side: the isolation forest, the autoencoder, and both.
 
     make bench NAME=anomaly        (QUICK=1: one week, one seed, small networks; under a minute)
-    python benchmarks/anomaly.py handbook|kernel|world|ulb        only these
+    python benchmarks/anomaly.py handbook|unlabelled|kernel|world|ulb        only these
 
 The Handbook prints an autoencoder (AUC 0.836, AP 0.180, CP@100 0.217) and a forest (0.808, 0.164, 0.190) for one validation
 week: learned on 11 to 17 July 2018, judged on 25 to 31 July. Here that week, and the mean of all four validation weeks. No
