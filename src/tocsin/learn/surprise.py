@@ -87,7 +87,9 @@ class NextTask:
         later = np.arange(self.until, len(self.tokens))
         chosen = later[:: max(1, len(later) // 4096)]
         pieces = [chosen[first : first + 512] for first in range(0, len(chosen), 512)]
-        return float(np.average([float(self._loss(self._windows(p))) for p in pieces], weights=[len(p) for p in pieces]))
+        return float(
+            np.average([float(self._loss(self._windows(p))) for p in pieces], weights=[len(p) for p in pieces])
+        )
 
     def _windows(self, rows: NDArray[np.int64]) -> Tensor:
         device = next(self.model.parameters()).device
