@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table as Grid
 
 from tocsin import spec as specs
@@ -185,11 +185,17 @@ def _from_another(recipe: Recipe, way: str, spec: Spec, source: Path | None, lay
 
 def _learn(data: Path, spec: Spec, recipe: Recipe, out: Path, bad_rows: Path | None) -> tuple[Learned, Kernel, Card]:
     """Read, compute features, learn, write; a bar says where it stands."""
-    columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+    times = TimeElapsedColumn(), TextColumn("of this step, left:"), TimeRemainingColumn()
+    columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), *times
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("reading the file", total=1.0)
+        step = ""
 
         def told(what: str, share: float) -> None:
+            nonlocal step
+            if what.split(",", maxsplit=1)[0] != step:  # what is left is told by this step's own speed
+                step = what.split(",", maxsplit=1)[0]
+                progress.reset(task)
             progress.update(task, description=what, completed=share)
 
         table = read(data, spec, bad_rows=bad_rows)
@@ -197,6 +203,7 @@ def _learn(data: Path, spec: Spec, recipe: Recipe, out: Path, bad_rows: Path | N
             progress.console.print(f"Note: {escape(note)}", highlight=False)
         plan = compile_plan(spec)
         examples, kernel = features(table, plan, told)
+        del table  # the payments as they were read take as much memory as what is learned from
         learned = learn(examples, spec, plan, recipe, source=data.name, told=told)
         told("writing the model", 1.0)
 
