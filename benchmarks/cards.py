@@ -153,7 +153,7 @@ def kernel_rows(table: Table) -> tuple[Floats, tuple[int, ...], tuple[int, ...]]
     plan = compile_plan(table.spec)
     kernel, stream = Kernel(plan), table.stream()
     parts = [kernel.step(stream.take(slice(first, first + 65_536))) for first in range(0, len(stream), 65_536)]
-    return np.concatenate(parts), plan.ends, plan.categorical
+    return np.concatenate(parts)[:, : len(plan.names)], plan.ends, plan.categorical
 
 
 def ulb() -> dict[str, float]:

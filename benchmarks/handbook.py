@@ -217,7 +217,7 @@ def kernel_features(table: Table, wanted: NDArray[np.bool_]) -> tuple[Floats, tu
     kept: list[Floats] = []
     begin, done = time.perf_counter(), 0
     for first in range(0, len(stream), 65_536):
-        rows = kernel.step(stream.take(slice(first, first + 65_536)))
+        rows = kernel.step(stream.take(slice(first, first + 65_536)))[:, : len(plan.names)]
         kept.append(rows[wanted[done : done + len(rows)]])
         done += len(rows)
     return np.concatenate(kept), plan.ends, len(stream) / (time.perf_counter() - begin)
