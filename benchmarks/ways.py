@@ -37,6 +37,7 @@ from tocsin.artifact import write
 from tocsin.artifact.network import tokens_of
 from tocsin.data import make_world, read
 from tocsin.data.world import WorldSettings, write_world
+from tocsin.errors import BadInput
 from tocsin.features import compile_plan
 from tocsin.learn import hybrid
 from tocsin.learn.boosting import BoostingSettings, StagedTrees
@@ -282,6 +283,15 @@ def say(line: str) -> None:
     print(f"    {time.strftime('%H:%M:%S')} {line}", flush=True)
 
 
+def tried(school: School, way: Callable[[float, int], Floats], share: float, draw: int) -> Floats:
+    """A cell's scores; NaN where there are too few frauds to learn this way from."""
+    try:
+        return way(share, draw)
+    except BadInput as error:
+        say(str(error))
+        return np.full(len(school.bank.test), np.nan)
+
+
 def table(bank: Bank, cells: Mapping[tuple[str, float, int], Floats]) -> dict[str, Any]:
     """AP of each way, and its difference to the trees alone with an interval by drawing accounts."""
     truth, account = bank.examples.label[bank.test], bank.account[bank.test]
@@ -293,7 +303,8 @@ def table(bank: Bank, cells: Mapping[tuple[str, float, int], Floats]) -> dict[st
         line = f"{name:18}"
         for share in SHARES:
             scores = [cells[name, share, draw] for draw in range(DRAWS) if (name, share, draw) in cells]
-            if not scores:
+            if not scores or not all(np.isfinite(s).all() for s in (*scores, cells["trees", share, 0])):
+                line += f"  {share:>4.0%}   -" + " " * 17
                 continue
             ap = float(np.mean([average_precision(truth, s) for s in scores]))
             origin = Origin(f"{share:.0%}", cells["trees", share, 0], scores[0], truth, account)
@@ -314,9 +325,14 @@ def main() -> None:
             for name, way in school.ways.items():
                 path = FOLDER / "pieces" / f"cell-{name}-{share:g}-{draw}.npy"
                 if not path.exists():
-                    scores = kept(path.stem, lambda way=way, share=share, draw=draw: way(share, draw))
+                    scores = kept(path.stem, lambda way=way, share=share, draw=draw: tried(school, way, share, draw))
                     truth = school.bank.examples.label[school.bank.test]
-                    say(f"{name}, {share:.0%} of the labels, draw {draw}: AP {average_precision(truth, scores):.3f}")
+                    said = (
+                        f"AP {average_precision(truth, scores):.3f}"
+                        if np.isfinite(scores).all()
+                        else "cannot be learned"
+                    )
+                    say(f"{name}, {share:.0%} of the labels, draw {draw}: {said}")
     cells = {
         (name, share, draw): np.load(path)
         for draw in range(DRAWS)
