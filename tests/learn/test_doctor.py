@@ -78,7 +78,7 @@ SICK: dict[str, tuple[Callable[[], Points], LoopSettings, str]] = {
     "dead": (dead, SETTINGS, "16 of 16 units of layer '5' are dead"),
     "exploding": (exploding, SETTINGS, "The gradients explode: "),
     "thrown": (orders, replace(SETTINGS, rate=3.0), "are thrown about: a usual step changes them by"),
-    "vanishing": (vanishing, SETTINGS, "The weights of '0.weight' hardly learn"),
+    "vanishing": (vanishing, SETTINGS, "The weights of '0.weight' (and of "),
     "unused": (unused, SETTINGS, "The weights of '0.spare' hardly learn"),
     "meaningless": (meaningless, replace(SETTINGS, rate=1e-4), "The loss does not fall"),
     "by heart": (few, LoopSettings(epochs=15, planned=15, batch=32, rate=0.02, patience=15), "it learned by heart"),

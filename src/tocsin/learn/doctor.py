@@ -109,12 +109,15 @@ class Doctor:
         return tuple(found)
 
     def _dead(self) -> Iterator[str]:
-        for name, (still, units) in self.still.items():
-            if units > 1 and still / units >= DEAD:
-                yield (
-                    f"{still} of {units} units of layer {name!r} are dead: they give the same number for every row "
-                    "judged. A lower rate, or another start of the weights, may keep them alive."
-                )
+        dead = [
+            (name, still, units) for name, (still, units) in self.still.items() if units > 1 and still / units >= DEAD
+        ]
+        if dead:
+            name, still, units = dead[0]
+            yield (
+                f"{still} of {units} units of layer {name!r}{_and_more(dead)} are dead: they give the same number for every "
+                "row judged. A lower rate, or another start of the weights, may keep them alive."
+            )
 
     def _updates(self, clip: float) -> Iterator[str]:
         if self.norms and median(self.norms) > CUT * clip:
@@ -123,18 +126,23 @@ class Doctor:
                 f"The gradients explode: {cut:.0%} of the steps looked at were cut, usually from a length of "
                 f"{median(self.norms):.3g} to {clip:g}. Scale the inputs or the loss, or lower the rate."
             )
-        for name, moves in self.moves.items():
-            usual = median(moves)
-            if usual > THROWN:
-                yield (
-                    f"The weights of {name!r} are thrown about: a usual step changes them by {usual:.0%}. Lower the rate."
-                )
-        for name, pulls in self.pulls.items():
-            if median(pulls) < STUCK:
-                yield (
-                    f"The weights of {name!r} hardly learn: their gradient is usually {median(pulls):.1g}. It vanishes "
-                    "before it reaches them, or nothing uses them."
-                )
+        thrown = [(name, median(moves)) for name, moves in self.moves.items() if median(moves) > THROWN]
+        if thrown:
+            yield (
+                f"The weights of {thrown[0][0]!r}{_and_more(thrown)} are thrown about: a usual step changes them by "
+                f"{thrown[0][1]:.0%}. Lower the rate."
+            )
+        stuck = [(name, median(pulls)) for name, pulls in self.pulls.items() if median(pulls) < STUCK]
+        if stuck:
+            yield (
+                f"The weights of {stuck[0][0]!r}{_and_more(stuck)} hardly learn: their gradient is usually "
+                f"{stuck[0][1]:.1g}. It vanishes before it reaches them, or nothing uses them."
+            )
+
+
+def _and_more(found: Sequence[object]) -> str:
+    """The rest of what has one illness is counted: a page of equal sentences says less than one."""
+    return f" (and of {len(found) - 1} more)" if len(found) > 1 else ""
 
 
 def check_finite(what: str, value: float, step: int, kept: str = "") -> None:
