@@ -208,6 +208,8 @@ class School:
     def network(self, share: float, draw: int, whose: str) -> Floats:
         """The layered network on trees, taught here; with ``begun``, beginning with the first bank's weights."""
         p = self.prepared(whose, share, draw)
+        if len(np.unique(p.rows.label)) < 2:
+            raise BadInput("no known frauds have time-forward scores; a network has nothing to learn from.")
         ends = (*self.bank.ends[:-1], p.rows.columns.shape[1])
         begin = self.weights.network if whose == "begun" else None
         taught = teach(p.rows, p.stop, ends, self.bank.codes, shape=SHAPE, settings=LOOP, kept=p.kept, begin=begin)
@@ -219,6 +221,8 @@ class School:
         """A linear machine on a layer of the first bank's networks."""
         p = self.prepared("theirs", share, draw)
         read = self.networks.layer(layer)
+        if len(np.unique(p.rows.label)) < 2:
+            raise BadInput("no known frauds have time-forward scores; a machine has nothing to learn from.")
         machine = fit_machine(
             read_layer(read, p.rows), p.rows.label, later=(read_layer(read, p.stop), p.stop.label, None)
         )
