@@ -38,7 +38,7 @@ from tocsin.learn.surprise import learn_surprise
 from tocsin.learn.transactions import Recipe, features, learn
 
 QUICK = bool(os.environ.get("QUICK"))
-SIZES = (12_000,) if QUICK else (100_000, 1_000_000, 1_700_000)
+SIZES = (30_000,) if QUICK else (100_000, 1_000_000, 1_700_000)
 SEED = 7
 
 
