@@ -14,7 +14,7 @@ from tocsin import artifact
 from tocsin import spec as specs
 from tocsin.batch import Batch
 from tocsin.cli.demo_days import Days, fraud_kinds
-from tocsin.cli.learn import has_torch
+from tocsin.cli.learn import check_torch, has_torch
 from tocsin.data import read
 from tocsin.data.world_plan import FRAUDS
 from tocsin.features import compile_plan
@@ -67,6 +67,8 @@ class Lesson:
 
 def learn_from(days: Days, folder: Path, told: Callable[[str, float], None]) -> Lesson:
     """Learn from the past and judge on its newest part by the planted truth."""
+    if has_torch():
+        check_torch()
     spec = specs.load("world")
     table = read(days.file, spec)
     plan = compile_plan(spec)

@@ -147,7 +147,7 @@ def command(
     )
     spec = specs.load(spec_name)
     if how in ("network", "extract") or anomaly_by == "autoencoder":
-        check_torch()
+        check_torch(threads)
     if how == "network":
         recipe = replace(recipe, processes=processes, folder=out.with_name(f"{out.name}.training"))
     recipe = _from_another(recipe, way, spec, source, layer, into)
@@ -224,8 +224,10 @@ def has_torch() -> bool:
     return find_spec("torch") is not None and find_spec("safetensors") is not None
 
 
-def check_torch() -> None:
-    """Say what is missing before anything is read.
+def check_torch(threads: int = 1) -> None:
+    """Say what is missing before anything is read; and keep PyTorch to so many threads.
+
+    Its own default, all cores, makes networks as small as these slower, and on a busy machine ten times as slow.
 
     Raises
     ------
@@ -237,6 +239,9 @@ def check_torch() -> None:
             field="--way",
             hint="pip install 'tocsin[networks]', with the build of PyTorch of your choice; or learn --way trees.",
         )
+    import torch
+
+    torch.set_num_threads(threads)
 
 
 def _summarise(console: Console, learned: Learned, card: Card, kernel: Kernel, out: Path, spec: Spec) -> None:
