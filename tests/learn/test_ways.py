@@ -62,6 +62,7 @@ def _believed(teach: Any) -> Any:
     return lambda *given, **more: replace(teach(*given, **more), correction=0.7)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("passed")
 def test_transfer_begins_with_the_others_weights_and_says_how_many(
     past: Any, base: Path, monkeypatch: pytest.MonkeyPatch
@@ -87,6 +88,7 @@ def _tables(files: dict[str, bytes]) -> np.ndarray:
     return np.asarray(numbers(files["network.safetensors"])["members.0.past.cell.weight_hh_l0"])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("passed")
 @pytest.mark.parametrize("layer", ["", "surprise"])
 def test_a_machine_on_a_layer_is_written_read_back_and_adds_up(
@@ -108,6 +110,7 @@ def test_a_machine_on_a_layer_is_written_read_back_and_adds_up(
     assert (tmp_path / "model" / "surprise.onnx").read_bytes() == (base / "surprise.onnx").read_bytes()
 
 
+@pytest.mark.slow
 def test_columns_of_a_layer_are_measured_and_left_out_and_that_is_said(past: Any, base: Path) -> None:
     source = extraction_of(base, PLAN, into="trees")
     assert source.layer == "past"
