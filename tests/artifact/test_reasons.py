@@ -85,6 +85,16 @@ def test_the_sentence_gathers_what_is_new(made: Any) -> None:
     assert made.model.why((reason("ratio_amount_by_account_30d", None),)) == "No payments to compare with"
 
 
+def test_that_all_values_together_did_it_is_said_only_where_nothing_else_is(made: Any) -> None:
+    def reason(feature: str, value: float | None = None) -> Reason:
+        return Reason(text="", feature=feature, stage="x", value=value, delta=1.0)
+
+    together, amount = reason("network.together"), reason("ratio_amount_by_account_30d", 11.0)
+    assert made.model.why((together, amount)) == "11 times the usual amount"
+    assert made.model.why((together,)) == "How these values come together"
+    assert made.model.why((reason("network.order"), amount)).startswith("11 times the usual amount, ")
+
+
 def test_reasons_survive_being_written_down_where_nothing_is_known(made: Any) -> None:
     matrix = np.full((1, len(made.model.plan.names)), np.nan)
     (reasons,) = made.model.reasons(matrix, top=10)

@@ -178,7 +178,9 @@ def _learned(spec: Spec, name: str, note: str) -> Fragment:
     kind = word(spec.history.kind[0]) if spec.history and spec.history.kind else "kind"
     if name == NETWORK_LINE:
         told = _PAST.get(note, "how these values come together")
-        return Fragment(told.format(kinds=words(kind) if spec.history else "kinds"), "plain", f"{name} {note}")
+        # That everything together did it is no news in a sentence that names things; where nothing else is named, it is.
+        sort_of: Sort = "plain" if note in _PAST else "aside"
+        return Fragment(told.format(kinds=words(kind) if spec.history else "kinds"), sort_of, f"{name} {note}")
     sort: Sort = "aside" if note == "usual" else "plain"
     if name == SURPRISES[0]:
         return Fragment(_SURPRISED.get(note, _SURPRISED["unlike"]).format(kind=kind), sort, SURPRISES[0])
