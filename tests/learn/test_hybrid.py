@@ -23,7 +23,7 @@ from tocsin.learn.hybrid import Hybrid, Teaching, learn_hybrid
 from tocsin.learn.task import LoopSettings
 from tocsin.learn.transactions import Recipe, features, learn, windows_of
 from tocsin.measure.gate import Verdict
-from tocsin.nets import LayeredSettings
+from tocsin.nets import LayeredSettings, layered
 
 FEW = BoostingSettings(trees=30, leaves=8, least_rows=20)
 QUICK = LoopSettings(epochs=3, planned=3, batch=128, rate=1e-2, patience=3)
@@ -96,6 +96,15 @@ def test_with_hardly_any_frauds_no_network_is_taught(parts: Any, monkeypatch: py
     model = learn_hybrid(grown, newest, seedling, Teaching(shape=SMALL, loop=QUICK))
     assert isinstance(model, TreesAlone)
     assert "10000" in model.notes[0]
+
+
+def test_begun_with_another_network_fewer_frauds_will_do(parts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept(monkeypatch)
+    grown, newest, _, seedling = parts
+    monkeypatch.setattr(hybrid, "LEAST_FRAUDS", 10_000)
+    first = layered(seedling.ends, seedling.categorical, grown.tokens.shape[1] - 1, SMALL).state_dict()
+    model = learn_hybrid(grown, newest, seedling, Teaching(shape=SMALL, loop=QUICK, begin=first))
+    assert isinstance(model, Hybrid)
 
 
 def test_learned_again_it_expects_as_many_frauds_on_payments_neither_has_seen(

@@ -39,6 +39,8 @@ WEIGHTS = "network.safetensors"
 """The network's weights, for who learns on from them; serving never opens them."""
 LEAST_FRAUDS = 40
 """Frauds among the payments with time-forward scores, below which no network is taught."""
+LEAST_BEGUN = 10
+"""The same for one that begins with another network's weights: with 26 frauds it still gained much (docs/results.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +138,9 @@ def learn_hybrid(
     odds = calibrate(margins, newest, way="platt")
     rows, kept = forward_rows(grown, seedling, teaching, told)
     frauds = int((rows.label == 1).sum())
-    if frauds < LEAST_FRAUDS:
-        note = f"Only {frauds} known frauds have time-forward scores; a network is taught from {LEAST_FRAUDS} on."
+    least = LEAST_BEGUN if teaching.begin else LEAST_FRAUDS
+    if frauds < least:
+        note = f"Only {frauds} known frauds have time-forward scores; a network is taught from {least} on."
         return TreesAlone(seedling, trees, notes=(note,))
     stop, judge = halves(rows_of(newest, read_off(margins, odds), np.arange(len(newest))))
     taught = _teach(seedling, teaching, rows, kept, stop, told)
