@@ -82,7 +82,7 @@ class Run:
         checkpoint.set_random_state(found.tensors[f"random/{self.here.rank}"], self.here.device)
         self.progress = Progress.of(found.record["progress"])
         self.doctor = Doctor(**found.record["doctor"])
-        was, now = found.record["by"], checkpoint.made_by()
+        was, now = found.record.get("by", "an earlier version"), checkpoint.made_by()
         if was != now:
             self.doctor.note(f"It was begun by {was} and went on by {now}: equal within rounding, not to the bit.")
         if self.progress.finished and self.here.first:  # it may have been killed just before its last page
