@@ -61,6 +61,12 @@ class Teaching:
     names: tuple[str, ...] = ()
     folder: Path | None = None
 
+    @classmethod
+    def small(cls, seed: int) -> Teaching:
+        """A small network, taught for a moment, for little data."""
+        loop = LoopSettings(epochs=2, planned=2, batch=64, rate=1e-2, patience=2, seed=seed)
+        return cls(shape=LayeredSettings(wide=4, inner=8, past=4, members=2), loop=loop, blocks=3)
+
 
 @dataclass(frozen=True, slots=True)
 class Hybrid:

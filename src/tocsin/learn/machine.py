@@ -28,10 +28,9 @@ from tocsin.learn.extract import Extraction, Layer, read
 from tocsin.learn.grown import Seedling, TreesAlone
 from tocsin.learn.hybrid import Teaching, forward_rows, halves, rows_of, tokens_of
 from tocsin.learn.layered import Rows, calibrated_loss, teach
-from tocsin.learn.task import LoopSettings, Told, silent
+from tocsin.learn.task import Told, silent
 from tocsin.measure.calibration import Calibration, fit_calibration
 from tocsin.measure.gate import Origin, Verdict, gate
-from tocsin.nets import LayeredSettings
 
 COSTS = (1e-4, 1e-3, 1e-2, 1e-1)
 """What a payment on the wrong side costs, tried on later payments."""
@@ -320,12 +319,8 @@ class Extract(Learner):
     @classmethod
     def small(cls, ends: Sequence[int], categorical: Sequence[int], seed: int) -> Self:
         """A few small trees and a small network, for little data."""
-        trees = BoostingSettings(
-            trees=20 * max(1, len(ends)), leaves=8, early=0.3, least_rows=10, columns=1.0, seed=seed
-        )
-        loop = LoopSettings(epochs=2, planned=2, batch=64, rate=1e-2, patience=2, seed=seed)
-        teaching = Teaching(shape=LayeredSettings(wide=4, inner=8, past=4, members=2), loop=loop, blocks=3)
-        return cls(ends, categorical, boosting=trees, teaching=teaching)
+        trees = StagedTrees.small(ends, categorical, seed).settings
+        return cls(ends, categorical, boosting=trees, teaching=Teaching.small(seed))
 
     def fit(self, examples: Examples) -> Self:
         """Learn from rows in order of time."""

@@ -22,8 +22,6 @@ from tocsin.learn.contract import Examples, Learner, check_ends, check_learnable
 from tocsin.learn.grown import Seedling
 from tocsin.learn.hybrid import Hybrid, Teaching, learn_hybrid
 from tocsin.learn.surprise import LEAST, learn_surprise
-from tocsin.learn.task import LoopSettings
-from tocsin.nets import LayeredSettings
 
 _CARD = "layered.json"
 
@@ -85,12 +83,8 @@ class LayeredNetwork(Learner):
     @classmethod
     def small(cls, ends: Sequence[int], categorical: Sequence[int], seed: int) -> Self:
         """A few small trees and a small network, for little data."""
-        trees = BoostingSettings(
-            trees=20 * max(1, len(ends)), leaves=8, early=0.3, least_rows=10, columns=1.0, seed=seed
-        )
-        loop = LoopSettings(epochs=2, planned=2, batch=64, rate=1e-2, patience=2, seed=seed)
-        teaching = Teaching(shape=LayeredSettings(wide=4, inner=8, past=4, members=2), loop=loop, blocks=3)
-        return cls(ends, categorical, boosting=trees, teaching=teaching)
+        trees = StagedTrees.small(ends, categorical, seed).settings
+        return cls(ends, categorical, boosting=trees, teaching=Teaching.small(seed))
 
     def fit(self, examples: Examples) -> Self:
         """Learn from rows in order of time."""
