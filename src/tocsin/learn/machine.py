@@ -19,7 +19,6 @@ from torch import Tensor, nn
 
 from tocsin.artifact.card import Card, NetworkCard
 from tocsin.artifact.network import NETWORK, NetworkScorer
-from tocsin.artifact.network import tokens_of as tokens_of_matrix
 from tocsin.learn.boosting import BoostingSettings, StagedTrees
 from tocsin.learn.contract import Examples, Learner, check_ends, check_learnable, check_rows, learned_width
 from tocsin.learn.exits import calibrate, read_off, shifted
@@ -28,6 +27,7 @@ from tocsin.learn.extract import Extraction, Layer, read
 from tocsin.learn.grown import Seedling, TreesAlone
 from tocsin.learn.hybrid import Teaching, forward_rows, halves, rows_of, tokens_of
 from tocsin.learn.layered import Rows, calibrated_loss, teach
+from tocsin.learn.parting import old_and_new, parted, parted_examples
 from tocsin.learn.task import Told, silent
 from tocsin.measure.calibration import Calibration, fit_calibration
 from tocsin.measure.gate import Origin, Verdict, gate
@@ -326,14 +326,9 @@ class Extract(Learner):
         """Learn from rows in order of time."""
         used = check_learnable(examples, labels=True)
         width = used.matrix.shape[1]
-        own = width - (self.history + 1 if self.history else 0)
-        ends = check_ends(self.ends, own)
-        tokens = tokens_of_matrix(used.matrix, own).astype(np.uint32) if self.history else None
-        used = replace(used, matrix=np.ascontiguousarray(used.matrix[:, :own]), tokens=tokens)
-        cut = int(len(used) * (1 - self.newest))
-        grown, newest = used.take(slice(0, cut)), used.take(slice(cut, None))
-        if len(np.unique(newest.label)) < 2 or len(np.unique(grown.label)) < 2:
-            grown = newest = used  # nothing newer to go by
+        used = parted_examples(used, self.history)
+        ends = check_ends(self.ends, used.matrix.shape[1])
+        grown, newest = old_and_new(used, self.newest)
         seedling = Seedling(ends, self.categorical, self.boosting)
         layer = self.layer or self._taught(grown, seedling)
         model = learn_machine(grown, newest, seedling, layer, teaching=self.teaching, gated=False)
@@ -353,9 +348,7 @@ class Extract(Learner):
         """float64[n] in [0, 1]: what the machine says; the trees, where too few frauds were there to learn one."""
         rows = check_rows(matrix, learned_width(self))
         assert self.trees_ is not None
-        own = rows.shape[1] - (self.history + 1 if self.history else 0)
-        tokens = tokens_of_matrix(rows, own) if self.history else np.zeros((len(rows), 1), dtype=np.int64)
-        columns = np.ascontiguousarray(rows[:, :own])
+        columns, tokens = parted(rows, self.history)
         margins = self.trees_.margins(columns)
         if self._scorer is not None:
             margins = self._scorer(columns, margins, tokens)

@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tocsin.artifact.card import NetworkCard, SurpriseCard
-from tocsin.artifact.network import NETWORK, SURPRISE, SURPRISES, NetworkScorer, SurpriseScorer, tokens_of
+from tocsin.artifact.network import NETWORK, SURPRISE, SURPRISES, NetworkScorer, SurpriseScorer
 from tocsin.learn.boosting import BoostingSettings, StagedTrees
 from tocsin.learn.contract import Examples, Learner, check_ends, check_learnable, check_rows, learned_width
 from tocsin.learn.grown import Seedling
 from tocsin.learn.hybrid import Hybrid, Teaching, learn_hybrid
+from tocsin.learn.parting import old_and_new, parted, parted_examples
 from tocsin.learn.surprise import LEAST, learn_surprise
 
 _CARD = "layered.json"
@@ -90,10 +91,8 @@ class LayeredNetwork(Learner):
         """Learn from rows in order of time."""
         used = check_learnable(examples, labels=True)
         width = used.matrix.shape[1]
-        own = width - (self.history + 1 if self.history else 0)
-        ends = check_ends(self.ends, own)
-        tokens = tokens_of(used.matrix, own).astype(np.uint32) if self.history else None
-        used = replace(used, matrix=np.ascontiguousarray(used.matrix[:, :own]), tokens=tokens)
+        used = parted_examples(used, self.history)
+        ends, tokens = check_ends(self.ends, used.matrix.shape[1]), used.tokens
         graphs: dict[str, bytes] = {}
         surprise = None
         cut = int(len(used) * (1 - self.newest))
@@ -102,9 +101,7 @@ class LayeredNetwork(Learner):
             used = replace(used, matrix=np.column_stack([used.matrix, watched.columns(tokens)]))
             ends = (*ends[:-1], ends[-1] + len(SURPRISES))
             graphs[SURPRISE], surprise = watched.graph, watched.card
-        grown, newest = used.take(slice(0, cut)), used.take(slice(cut, None))
-        if len(np.unique(newest.label)) < 2 or len(np.unique(grown.label)) < 2:
-            grown = newest = used  # nothing newer to go by
+        grown, newest = old_and_new(used, self.newest)
         seedling = Seedling(ends, self.categorical, self.boosting)
         model = learn_hybrid(grown, newest, seedling, self.teaching)
         network = None
@@ -118,9 +115,7 @@ class LayeredNetwork(Learner):
         """float64[n, stages]: log-odds after each stage, not calibrated."""
         rows = check_rows(matrix, learned_width(self))
         assert self.learned_ is not None
-        own = rows.shape[1] - (self.history + 1 if self.history else 0)
-        tokens = tokens_of(rows, own) if self.history else np.zeros((len(rows), 1), dtype=np.int64)
-        return self.learned_.margins(np.ascontiguousarray(rows[:, :own]), tokens)
+        return self.learned_.margins(*parted(rows, self.history))
 
     def score(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """float64[n] in [0, 1]: the last exit."""

@@ -48,8 +48,8 @@ class Surprise:
         """The graph, and the weights for who learns on from them."""
         return {SURPRISE: self.graph, WEIGHTS: save(self.watcher.state_dict())}
 
-    def columns(self, tokens: NDArray[np.int64], told: Told = silent) -> NDArray[np.float64]:
-        """float64[n, 3]: the surprise of each payment, as serving reads it; tokens int64[n, history + 1]."""
+    def columns(self, tokens: NDArray[np.integer], told: Told = silent) -> NDArray[np.float64]:
+        """float64[n, 3]: the surprise of each payment, as serving reads it; tokens integers[n, history + 1]."""
         scorer, out = SurpriseScorer(self.graph, self.card), np.empty((len(tokens), 3))
         for first in range(0, len(tokens), 65_536):
             piece = slice(first, first + 65_536)
