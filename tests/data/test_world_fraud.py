@@ -12,21 +12,7 @@ from tocsin.data.world_people import KIND_NAMES
 ORDER = [KIND_NAMES[code] for code in TELLING_ORDER]
 
 
-@pytest.fixture(scope="module")
-def rows() -> pl.DataFrame:
-    """Payments and account events with their planted truth (null: honest), in order of time."""
-    world = make_world(WorldSettings(transactions=120_000, seed=11))
-    events, truth = pl.DataFrame(world.events), pl.DataFrame(world.truth)
-    named = [c for c, kind in events.schema.items() if kind == pl.Categorical]
-    events = events.with_columns(pl.col(named).cast(pl.String))
-    truth = truth.with_columns(pl.col("kind").cast(pl.String)).rename({"kind": "fraud"})
-    joined = events.join(truth, on="id", how="left", maintain_order="left")
-    return joined.with_columns((pl.col("amount_minor") / 100).alias("euros"))
-
-
-@pytest.fixture(scope="module")
-def paid(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.filter(pl.col("kind") == "payment")
+WORLD = WorldSettings(transactions=120_000, seed=11)
 
 
 def _of(frame: pl.DataFrame, kind: str) -> pl.DataFrame:

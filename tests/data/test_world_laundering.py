@@ -3,27 +3,13 @@
 from __future__ import annotations
 
 import polars as pl
-import pytest
 
-from tocsin.data.world import WorldSettings, make_world
+from tocsin.data.world import WorldSettings
 
 THRESHOLD = 10_000
 
 
-@pytest.fixture(scope="module")
-def rows() -> pl.DataFrame:
-    world = make_world(WorldSettings(transactions=150_000, seed=21))
-    events, truth = pl.DataFrame(world.events), pl.DataFrame(world.truth)
-    named = [c for c, kind in events.schema.items() if kind == pl.Categorical]
-    events = events.with_columns(pl.col(named).cast(pl.String))
-    truth = truth.with_columns(pl.col("kind").cast(pl.String)).rename({"kind": "fraud"})
-    joined = events.join(truth, on="id", how="left", maintain_order="left")
-    return joined.with_columns((pl.col("amount_minor") / 100).alias("euros"))
-
-
-@pytest.fixture(scope="module")
-def paid(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.filter(pl.col("kind") == "payment")
+WORLD = WorldSettings(transactions=150_000, seed=21)
 
 
 def _of(frame: pl.DataFrame, kind: str) -> pl.DataFrame:

@@ -3,42 +3,20 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
 from typing import Any
 
 import msgspec
 import pytest
 import sqlalchemy as sa
 
+from scenes.bench import Bench
 from tocsin.errors import Conflict
 from tocsin.ledger import microseconds
 from tocsin.ledger.sequence import next_number, take_numbers
 from tocsin.ledger.tables import alerts, freezes, labels, transactions
-from tocsin.live import Cards, Memory
-from tocsin.live.door import Arrival, Door
 from tocsin.live.explain import explain, keep
-from tocsin.live.scorer import Scorer
-from tocsin.money import Rates
 
 pytestmark = pytest.mark.postgres
-
-
-class Bench:
-    """A scorer on PostgreSQL."""
-
-    def __init__(self, house: Any) -> None:
-        self.house = house
-        model = house.models["m1"]
-        self.door = Door(Cards(b"k" * 32), Rates("EUR"), model.spec, clock=house.clock, ahead=None)
-        self.memory = Memory(house.ledger, model.spec, model.plan, house.folder / "memory")
-        self.memory.restore()
-        self.scorer = Scorer(house.ledger, self.memory, model, clock=house.clock, due_in=timedelta(hours=1))
-
-    def payment(self, id: str, amount: float = 20, **more: Any) -> Arrival:
-        return self.door.payment(msgspec.json.encode(self.house.payment(id, amount, **more)))
-
-    def decide(self, *arrivals: Arrival) -> list[Any]:
-        return [o if isinstance(o, Exception) else msgspec.json.decode(o) for o in self.scorer.decide(arrivals)]
 
 
 @pytest.fixture
