@@ -7,17 +7,20 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
-from tocsin.artifact.card import CARD, Card, read_card, sealed, sha256, written
+from tocsin.artifact.card import CARD, PAYMENTS, AnyCard, kind_of, read_card, sealed, sha256, written
 from tocsin.errors import BadInput, Damaged
+
+_Card = TypeVar("_Card", bound=AnyCard)
 
 
 def write(
-    folder: str | Path, card: Card, files: dict[str, bytes], *, also: Callable[[Path], None] | None = None
-) -> Card:
-    """Write a model as a directory, atomically, and return its card with fingerprints and version.
+    folder: str | Path, card: _Card, files: dict[str, bytes], *, also: Callable[[Path], None] | None = None
+) -> _Card:
+    """Write a model, of payments or of classes, as a directory, atomically; its card with fingerprints and version.
 
     Everything is written and flushed beside the place first and moved there in one step; a model already there is
     replaced whole, and kept beside (:func:`kept_at`), since a ledger may name it. Interrupted at any moment, there is the
@@ -26,7 +29,7 @@ def write(
     Parameters
     ----------
     files : name -> content; each gets its fingerprint in the card.
-    also : called with the unfinished directory, to put files there that are no part of the model (the memory).
+    also : called with the unfinished directory, to put files there that are no part of the model (the memory, a report).
 
     Raises
     ------
@@ -118,7 +121,11 @@ def _put(draft: Path, path: Path, version: str) -> None:
 
 def _version_at(path: Path) -> str:
     try:
-        return read_card(path).version
+        if kind_of(path) == PAYMENTS:
+            return read_card(path).version
+        from tocsin.artifact.classes import read_classes_card  # reading payments needs none of what it imports
+
+        return read_classes_card(path).version
     except Damaged:
         return f"damaged-{sha256(path / CARD)[:12]}"
 

@@ -106,16 +106,21 @@ def walk(
                 out[row, stage] = total[row - first]
 
 
-def read_trees(text: str) -> Trees:
+def read_trees(text: str, *, classes: int = 1) -> Trees:
     """Read LightGBM's own text.
+
+    Parameters
+    ----------
+    classes : how many trees a round has; tree ``i`` is of class ``i % classes``.
 
     Raises
     ------
-    Damaged : it is not such a text, or uses what is not walked here (linear leaves, several classes, zero as missing).
+    Damaged : it is not such a text, or uses what is not walked here (linear leaves, other classes, zero as missing).
     """
     width = re.search(r"^max_feature_idx=(\d+)$", text, re.MULTILINE)
-    if width is None or not re.search(r"^num_tree_per_iteration=1$", text, re.MULTILINE):
-        raise Damaged("trees.txt must be the text of a LightGBM ensemble with one class; its head is not.")
+    if width is None or not re.search(rf"^num_tree_per_iteration={classes}$", text, re.MULTILINE):
+        wanted = "one class" if classes == 1 else f"{classes} classes"
+        raise Damaged(f"trees.txt must be the text of a LightGBM ensemble with {wanted}; its head is not.")
     nodes: list[tuple[float, int, int, int, int, int]] = []
     bits: list[int] = []
     leaves: list[float] = []

@@ -1,0 +1,278 @@
+"""A model of classes as it is shipped: pictures, sounds or texts in, a probability for each class out.
+
+A directory like a payment model's: ``model.json`` (the card, sealed in the same way) and the files it names:
+
+- ``network.onnx``: input ``given``, uint8[n, s, s, 3], float32[n, samples] or int64[n, length] as
+  :class:`tocsin.data.prepare.Preparer` makes them, normalisation inside; outputs ``features`` float32[n, f] and, where the
+  head is linear, ``logits`` float32[n, classes].
+- ``trees.txt``: a head of boosted trees over ``features``.
+- ``features.npz`` and ``head.npz`` (or ``trees.txt``): the way ``plain``, which has no network.
+- ``vocabulary.txt``: the words of a model of texts.
+- ``network.safetensors``: the weights, for learning on; never read here.
+
+The report lies beside them without a fingerprint, since it may be made anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from tocsin.artifact.card import CARD, PAYMENTS, AnyCard, kind_of, read_sealed
+from tocsin.artifact.graph import Graph
+from tocsin.artifact.heads import LINEAR, TREES, Head, LinearHead, TreesHead
+from tocsin.artifact.plain import STATE, PlainFeatures, opened
+from tocsin.data.prepare import Preparation
+from tocsin.errors import BadInput, Damaged
+
+CLASSES_FORMAT = 1
+"""Raised when cards of classes are written otherwise."""
+NETWORK, VOCABULARY, WEIGHTS, REPORT = "network.onnx", "vocabulary.txt", "network.safetensors", "report.html"
+GIVEN, FEATURES, LOGITS = "given", "features", "logits"
+"""What a graph's input and outputs are called."""
+_READ = {NETWORK, VOCABULARY, TREES, STATE, LINEAR}
+_AT_ONCE = {"images": 16, "sound": 16, "text": 64}
+"""Examples a run: what a network makes of them on the way takes some ten megabytes each for pictures."""
+
+Raw = bytes | str
+"""One example as it is given: a file's bytes, or a text."""
+
+
+class TaughtWith(msgspec.Struct, frozen=True, kw_only=True):
+    """What the model saw.
+
+    Parameters
+    ----------
+    data : where it was; rows : how many examples it was taught with, all parts together.
+    classes : how many examples of each class; parts : how many rows in each part (train, val, test).
+    held_out : in words, what nothing was learned from, and who chose it.
+    """
+
+    data: str
+    rows: int
+    classes: dict[str, int]
+    parts: dict[str, int]
+    seed: int
+    held_out: str
+
+
+class ClassesCard(AnyCard, frozen=True, kw_only=True):
+    """Everything about a model of classes that is not in its other files.
+
+    Parameters
+    ----------
+    classes : the names, in the order of every row of probabilities.
+    network : its name in the registry, or empty for the way ``plain``.
+    layer : whose features are read (``extract``), or the name of the plain features.
+    into : what reads them.
+    temperature : what the logits are divided by before they become probabilities.
+    measured : on examples the model never saw.
+    files : each file with its SHA-256; ``version`` : the name and the hash of all of this.
+    """
+
+    name: str
+    kind: Literal["images", "sound", "text"]
+    classes: tuple[str, ...]
+    way: Literal["scratch", "transfer", "extract", "plain"]
+    preparation: Preparation
+    learned: TaughtWith
+    network: str = ""
+    layer: str = ""
+    into: Literal["", "svm", "logistic", "trees"] = ""
+    temperature: float = 1.0
+    measured: dict[str, float] = msgspec.field(default_factory=dict)
+    settings: dict[str, float | int | str | bool | None] = msgspec.field(default_factory=dict)
+    libraries: dict[str, str] = msgspec.field(default_factory=dict)
+    files: dict[str, str] = msgspec.field(default_factory=dict)
+    format: int = CLASSES_FORMAT
+    version: str = ""
+
+
+class Classifier:
+    """One model of classes; safe to ask from several threads. :func:`load` reads one.
+
+    Parameters
+    ----------
+    files : name -> content of at least the files the card's way needs.
+    threads : how many compute one call of the network; a service that answers many at once wants one.
+
+    Raises
+    ------
+    Damaged : a file is missing or does not fit the card; its name is in the message.
+    NotReady : what reads pictures, sounds or texts is not installed.
+    """
+
+    def __init__(self, card: ClassesCard, files: Mapping[str, bytes], *, threads: int = 1) -> None:
+        self.card = card
+        _check(card, files)
+        count = len(card.classes)
+        from tocsin.data.prepare import Preparer  # what it reads with is an extra
+
+        self._preparer = Preparer(card.preparation, files.get(VOCABULARY))
+        self._graph: Graph | None = None
+        self._plain: PlainFeatures | None = None
+        self._head: Head | None = None
+        if card.way == "plain":
+            self._plain = opened(card.kind, files[STATE])
+        else:
+            outputs = {} if TREES in files else {LOGITS: count}
+            self._graph = Graph(files[NETWORK], NETWORK, {GIVEN: _shape(card.preparation)}, outputs, threads=threads)
+        if TREES in files:
+            self._head = TreesHead(_text(files[TREES], TREES), count)
+        elif self._plain is not None:
+            self._head = LinearHead(files[LINEAR], count)
+
+    @property
+    def version(self) -> str:
+        """The model's name and the hash of all its content."""
+        return self.card.version
+
+    @property
+    def kind(self) -> str:
+        """What it reads: ``images``, ``sound`` or ``text``."""
+        return self.card.kind
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What it tells apart."""
+        return self.card.classes
+
+    def predict(self, raws: Sequence[Raw]) -> NDArray[np.float64]:
+        """float64[n, classes]: how probable each class is; every row adds up to 1.
+
+        Raises
+        ------
+        BadInput : an example cannot be read; which one stands in the message.
+        """
+        return self._by_pieces(raws, self.probabilities, len(self.classes), np.float64)
+
+    def features(self, raws: Sequence[Raw]) -> NDArray[np.float32]:
+        """float32[n, f]: what the network's layer, or the plain features, make of examples.
+
+        Raises
+        ------
+        BadInput : an example cannot be read, or the model's graph does not give features.
+        """
+        return self._by_pieces(raws, self._features, 0, np.float32)
+
+    def prepare(self, raws: Sequence[Raw]) -> Any:
+        """What the model reads: uint8[n, s, s, 3], float32[n, samples] or int64[n, length]; texts for plain features.
+
+        Raises
+        ------
+        BadInput : an example cannot be read.
+        """
+        if self._plain is not None and self.kind == "text":
+            return list(raws)
+        return self._preparer.prepared(raws)
+
+    def logits(self, given: Any) -> NDArray[np.float64]:
+        """float64[n, classes] of prepared examples, before the temperature."""
+        if self._head is not None:
+            return self._head(self._features(given))
+        assert self._graph is not None
+        return self._graph(LOGITS, **{GIVEN: given}).astype(np.float64)
+
+    def probabilities(self, given: Any) -> NDArray[np.float64]:
+        """float64[n, classes] of prepared examples, as many at once as they are.
+
+        Raises
+        ------
+        BadInput : the network makes no number of an example.
+        """
+        logits = self.logits(given) / self.card.temperature
+        if not np.isfinite(logits).all():
+            at = int(np.flatnonzero(~np.isfinite(logits).all(axis=1))[0])
+            raise BadInput(f"every example must give numbers; example {at + 1} gives none.", hint="Leave it out.")
+        return softmax(logits)
+
+    def _features(self, given: Any) -> NDArray[np.float32]:
+        if self._plain is not None:
+            return self._plain(given)
+        assert self._graph is not None
+        if FEATURES not in self._graph.gives:
+            raise BadInput(f"the model {self.version} must give features; its graph gives none.", field=NETWORK)
+        return self._graph(FEATURES, **{GIVEN: given})
+
+    def _by_pieces(self, raws: Sequence[Raw], make: Any, width: int, kind: Any) -> NDArray[Any]:
+        step = _AT_ONCE[self.kind]
+        parts = [make(self.prepare(raws[i : i + step])) for i in range(0, len(raws), step)]
+        return np.concatenate(parts) if parts else np.zeros((0, width), dtype=kind)
+
+
+def load(folder: str | Path, *, threads: int = 1) -> Classifier:
+    """Read a model of classes from its directory.
+
+    Raises
+    ------
+    Damaged : a file is missing, changed or does not fit the others; its name is in the message.
+    BadInput : the model is one of payments.
+    NotReady : what reads pictures, sounds or texts is not installed.
+    """
+    path = Path(folder)
+    card = read_classes_card(path)
+    return Classifier(card, {name: (path / name).read_bytes() for name in card.files if name in _READ}, threads=threads)
+
+
+def read_classes_card(folder: Path) -> ClassesCard:
+    """Read and check the card of a model of classes and every file it names.
+
+    Raises
+    ------
+    Damaged : names the file that is missing or differs from its fingerprint.
+    BadInput : the model is one of payments.
+    """
+    if kind_of(folder) == PAYMENTS:
+        raise BadInput(
+            f"{folder} holds a model of payments; one of images, sound or text is needed here.",
+            field="model",
+            hint=f"`tocsin serve {folder}` answers payments with it, `tocsin evaluate {folder} DATA` measures it.",
+        )
+    return read_sealed(folder, ClassesCard, CLASSES_FORMAT)
+
+
+def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probabilities along the last axis; large logits do no harm.
+
+    Examples
+    --------
+    >>> softmax(np.array([[0.0, 0.0], [1000.0, 0.0]])).tolist()
+    [[0.5, 0.5], [1.0, 0.0]]
+    """
+    raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=-1, keepdims=True))
+
+
+def _shape(preparation: Preparation) -> tuple[str, int | tuple[int, ...]]:
+    """The type and the sizes, after the first axis, of what a network is given."""
+    if preparation.kind == "images":
+        return "uint8", (preparation.size, preparation.size, 3)
+    return ("float32", preparation.samples) if preparation.kind == "sound" else ("int64", preparation.length)
+
+
+def _check(card: ClassesCard, files: Mapping[str, bytes]) -> None:
+    """A card that passed its fingerprint may still not fit itself or its files; say so before an example comes."""
+    if len(card.classes) < 2 or len(set(card.classes)) != len(card.classes):
+        raise Damaged(f"a model must know two different classes or more; it names {card.classes}.", field=CARD)
+    if not card.temperature > 0 or card.preparation.kind != card.kind:
+        raise Damaged("its temperature must be above 0, and its preparation that of its kind.", field=CARD)
+    needed = [NETWORK] if card.way != "plain" else [STATE, TREES if card.into == "trees" else LINEAR]
+    if card.into == "trees" and TREES not in needed:
+        needed.append(TREES)
+    if card.kind == "text" and card.way != "plain":
+        needed.append(VOCABULARY)
+    for name in needed:
+        if name not in files:
+            raise Damaged(f"the card has no fingerprint of {name}, which its way needs.", field=name)
+
+
+def _text(content: bytes, name: str) -> str:
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Damaged("must be UTF-8; it is not.", field=name) from error
