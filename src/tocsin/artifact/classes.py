@@ -193,7 +193,7 @@ class Classifier:
 
     def _features(self, given: Any) -> NDArray[np.float32]:
         if self._plain is not None:
-            return self._plain(given)
+            return self._plain.of(given)
         assert self._graph is not None
         if FEATURES not in self._graph.gives:
             raise BadInput(f"the model {self.version} must give features; its graph gives none.", field=NETWORK)

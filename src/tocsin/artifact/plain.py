@@ -15,12 +15,10 @@ STATE = "features.npz"
 
 
 class PlainFeatures(Protocol):
-    """Examples to numbers, without a network; ``width`` is how many."""
+    """Examples to numbers, without a network."""
 
-    width: int
-
-    def __call__(self, given: Any) -> NDArray[np.float32]:
-        """float32[n, width] of prepared pictures uint8[n, s, s, 3] or sounds float32[n, samples], or of a list of texts."""
+    def of(self, given: Any) -> NDArray[np.float32]:
+        """float32[n, f] of prepared pictures uint8[n, s, s, 3] or sounds float32[n, samples], or of a list of texts."""
         ...
 
 
