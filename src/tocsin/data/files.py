@@ -67,7 +67,21 @@ def read_rows(path: str | Path) -> Rows:
         start = file.read(4)
     if start == b"PAR1":
         return _read_parquet(path, path)
-    data = path.read_bytes()
+    return read_named(path.read_bytes(), path)
+
+
+def read_named(data: bytes, path: str | Path) -> Rows:
+    """Read every row of a file whose bytes are there already (out of an archive); ``path`` is its name.
+
+    Raises
+    ------
+    BadInput : as ``read_rows``.
+    """
+    path = Path(path)
+    if not data:
+        raise BadInput(f"a data set must have rows; {path.name} is empty (0 bytes).", field="file")
+    if data.startswith(b"PAR1"):
+        return _read_parquet(pa.BufferReader(data), path)
     notes: list[str] = []
     by_bytes = next((name for magic, name in _MAGIC.items() if data.startswith(magic)), None)
     by_name = _SUFFIXES.get(path.suffix.lower())
