@@ -20,7 +20,7 @@ FITS = ("cover", "squash", "pad")
 MOST_PIXELS = 89_478_485
 """Pixels of one picture, Pillow's own limit: a small file may unpack to gigabytes."""
 
-_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "MPO")
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 _DEEP = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 
 
@@ -32,7 +32,6 @@ def _pillow() -> Any:
         raise NotReady(
             "pictures need Pillow, which is not installed.", hint="pip install 'tocsin[perception]' brings it."
         ) from error
-    Image.init()
     # Pillow warns at the limit and refuses at twice of it; here the limit itself refuses, so the warning says nothing new.
     warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
     return Image, ImageOps
@@ -64,7 +63,7 @@ def decode(data: bytes, *, least: int = 0) -> NDArray[np.uint8]:
     except BadInput:
         raise
     except image_module.UnidentifiedImageError as error:
-        raise BadInput(f"must be a picture ({', '.join(_FORMATS[:6])}); the bytes are {_look(data)}.") from error
+        raise BadInput(f"must be a picture ({', '.join(_FORMATS)}); the bytes are {_look(data)}.") from error
     except (image_module.DecompressionBombError, image_module.DecompressionBombWarning) as error:
         raise BadInput(f"a picture must have at most {MOST_PIXELS:,} pixels; this one unpacks to more.") from error
     except Exception as error:  # decoders of hostile bytes raise whatever comes
