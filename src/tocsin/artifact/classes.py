@@ -27,7 +27,7 @@ from tocsin.artifact.card import CARD, PAYMENTS, AnyCard, kind_of, read_sealed
 from tocsin.artifact.graph import Graph
 from tocsin.artifact.heads import LINEAR, TREES, Head, LinearHead, TreesHead
 from tocsin.artifact.plain import STATE, PlainFeatures, opened
-from tocsin.data.prepare import Preparation
+from tocsin.data.prepare import Preparation, Preparer
 from tocsin.errors import BadInput, Damaged
 
 CLASSES_FORMAT = 1
@@ -36,7 +36,8 @@ NETWORK, VOCABULARY, WEIGHTS, REPORT = "network.onnx", "vocabulary.txt", "networ
 GIVEN, FEATURES, LOGITS = "given", "features", "logits"
 """What a graph's input and outputs are called."""
 _READ = {NETWORK, VOCABULARY, TREES, STATE, LINEAR}
-_AT_ONCE = {"images": 16, "sound": 16, "text": 64}
+_TYPES = {"images": "uint8", "sound": "float32", "text": "int64"}
+AT_ONCE = {"images": 16, "sound": 16, "text": 64}
 """Examples a run: what a network makes of them on the way takes some ten megabytes each for pictures."""
 
 Raw = bytes | str
@@ -111,9 +112,8 @@ class Classifier:
         self.card = card
         _check(card, files)
         count = len(card.classes)
-        from tocsin.data.prepare import Preparer  # what it reads with is an extra
-
-        self._preparer = Preparer(card.preparation, files.get(VOCABULARY))
+        counted = card.way == "plain" and card.kind == "text"  # plain features read the texts themselves
+        self._preparer = None if counted else Preparer(card.preparation, files.get(VOCABULARY))
         self._graph: Graph | None = None
         self._plain: PlainFeatures | None = None
         self._head: Head | None = None
@@ -121,7 +121,9 @@ class Classifier:
             self._plain = opened(card.kind, files[STATE])
         else:
             outputs = {} if TREES in files else {LOGITS: count}
-            self._graph = Graph(files[NETWORK], NETWORK, {GIVEN: _shape(card.preparation)}, outputs, threads=threads)
+            self._graph = Graph(
+                files[NETWORK], NETWORK, {GIVEN: (_TYPES[card.kind], card.preparation.shape)}, outputs, threads=threads
+            )
         if TREES in files:
             self._head = TreesHead(_text(files[TREES], TREES), count)
         elif self._plain is not None:
@@ -147,7 +149,7 @@ class Classifier:
 
         Raises
         ------
-        BadInput : an example cannot be read; which one stands in the message.
+        BadInput : an example cannot be read; ``field`` is its number, from 0.
         """
         return self._by_pieces(raws, self.probabilities, len(self.classes), np.float64)
 
@@ -156,7 +158,7 @@ class Classifier:
 
         Raises
         ------
-        BadInput : an example cannot be read, or the model's graph does not give features.
+        BadInput : an example cannot be read (as above), or the model's graph does not give features.
         """
         return self._by_pieces(raws, self._features, 0, np.float32)
 
@@ -165,11 +167,14 @@ class Classifier:
 
         Raises
         ------
-        BadInput : an example cannot be read.
+        BadInput : an example cannot be read; ``field`` is its number, from 0.
         """
-        if self._plain is not None and self.kind == "text":
-            return list(raws)
-        return self._preparer.prepared(raws)
+        if self._preparer is not None:
+            return self._preparer.prepared(raws)
+        for i, raw in enumerate(raws):
+            if not isinstance(raw, str):
+                raise BadInput(f"must be a text; got {type(raw).__name__}.", field=str(i))
+        return list(raws)
 
     def logits(self, given: Any) -> NDArray[np.float64]:
         """float64[n, classes] of prepared examples, before the temperature."""
@@ -183,12 +188,12 @@ class Classifier:
 
         Raises
         ------
-        BadInput : the network makes no number of an example.
+        BadInput : the network makes no number of an example; ``field`` is its number, from 0.
         """
         logits = self.logits(given) / self.card.temperature
         if not np.isfinite(logits).all():
             at = int(np.flatnonzero(~np.isfinite(logits).all(axis=1))[0])
-            raise BadInput(f"every example must give numbers; example {at + 1} gives none.", hint="Leave it out.")
+            raise BadInput("an example must give numbers; the network makes none of this one.", field=str(at))
         return softmax(logits)
 
     def _features(self, given: Any) -> NDArray[np.float32]:
@@ -200,8 +205,14 @@ class Classifier:
         return self._graph(FEATURES, **{GIVEN: given})
 
     def _by_pieces(self, raws: Sequence[Raw], make: Any, width: int, kind: Any) -> NDArray[Any]:
-        step = _AT_ONCE[self.kind]
-        parts = [make(self.prepare(raws[i : i + step])) for i in range(0, len(raws), step)]
+        step, parts = AT_ONCE[self.kind], []
+        for first in range(0, len(raws), step):
+            try:
+                parts.append(make(self.prepare(raws[first : first + step])))
+            except BadInput as error:
+                if error.field is None or not error.field.isdecimal():
+                    raise
+                raise BadInput(error.message, field=str(first + int(error.field)), hint=error.hint) from error
         return np.concatenate(parts) if parts else np.zeros((0, width), dtype=kind)
 
 
@@ -246,13 +257,6 @@ def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return np.asarray(raised / raised.sum(axis=-1, keepdims=True))
-
-
-def _shape(preparation: Preparation) -> tuple[str, int | tuple[int, ...]]:
-    """The type and the sizes, after the first axis, of what a network is given."""
-    if preparation.kind == "images":
-        return "uint8", (preparation.size, preparation.size, 3)
-    return ("float32", preparation.samples) if preparation.kind == "sound" else ("int64", preparation.length)
 
 
 def _check(card: ClassesCard, files: Mapping[str, bytes]) -> None:
