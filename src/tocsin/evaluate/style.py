@@ -46,3 +46,38 @@ thead th { color: var(--muted); font-size: 12px }
 .scroll { overflow-x: auto }
 @media print { body { background: none } .card { break-inside: avoid } }
 """
+
+CLASSES_STYLE = """
+rect.s3 { fill: var(--s3) } rect.cell { fill: color-mix(in srgb, var(--line) 45%, transparent) }
+svg text.count { fill: var(--ink); font-size: 12px; stroke: var(--card); stroke-width: 3; paint-order: stroke }
+.wide { margin-bottom: 16px }
+details summary { cursor: pointer; color: var(--muted); font-size: 12px; padding: 6px 0 } details .scroll { margin-top: 4px }
+td small, th small { color: var(--muted) }
+.facts th { width: 14em; color: var(--muted); vertical-align: top } .facts td { text-align: left; overflow-wrap: anywhere }
+.switch { display: flex; flex-wrap: wrap; gap: 2px 14px; margin: 0 0 16px; align-items: baseline; color: var(--muted) }
+.switch label { color: var(--ink); white-space: nowrap; cursor: pointer }
+.switch input, summary, .scroll { accent-color: var(--accent); outline-color: var(--accent) }
+.sheet { display: grid; gap: 14px 12px; grid-template-columns: repeat(auto-fill, minmax(128px, 1fr)) }
+.sheet.sound { grid-template-columns: repeat(auto-fill, minmax(210px, 1fr)) }
+.sheet.text { grid-template-columns: repeat(auto-fill, minmax(min(100%, 380px), 1fr)) }
+figure { margin: 0; min-width: 0 }
+.frame { position: relative; border-radius: 4px; overflow: hidden; background: var(--line) }
+.frame img { display: block; width: 100%; aspect-ratio: 1; object-fit: fill }
+.sound .frame img { aspect-ratio: 2 / 1 }
+.frame .heat { position: absolute; inset: 0; height: 100%; transition: opacity .15s }
+.frame:hover .heat, body:has(#why:not(:checked)) .heat { opacity: 0 }
+audio { display: block; width: 100%; height: 34px; margin-top: 4px }
+figcaption { font-size: 12.5px; line-height: 1.35; margin-top: 5px; color: var(--muted); overflow-wrap: anywhere }
+figcaption b { color: var(--ink); font-weight: 600 }
+figcaption small { display: block; font-size: 11px; white-space: nowrap; overflow: hidden; text-overflow: ellipsis }
+.text figure { display: flex; flex-direction: column; border: 1px solid var(--line); border-radius: 4px; padding: 10px 12px }
+blockquote { margin: 0; flex: 1; overflow-wrap: anywhere; white-space: pre-line }
+mark { color: inherit; border-radius: 2px; padding: 0 1px }
+mark.for { background: color-mix(in srgb, var(--s1) calc(var(--w) * 65%), transparent) }
+mark.against { background: color-mix(in srgb, var(--s2) calc(var(--w) * 55%), transparent);
+  text-decoration: underline dashed; text-underline-offset: 3px }
+body:has(#why:not(:checked)) mark { background: none; text-decoration: none }
+.unread { border: 1px dashed var(--line); border-radius: 4px; padding: 10px; color: var(--muted); margin: 0 }
+@media (max-width: 480px) { main { padding: 16px 12px 32px } .card { padding: 12px } .facts th { width: 8em } }
+"""
+"""What the report of classes adds: the matrix, contact sheets, marked words."""

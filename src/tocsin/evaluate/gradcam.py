@@ -1,0 +1,131 @@
+"""Grad-CAM without a framework for gradients: where a convolutional network looked, asked of the graph that is shipped.
+
+Selvaraju et al. [1]_ weigh each channel of the last convolutional map by the mean gradient of the class's score. That
+mean is what the score gains when the whole channel is raised a little, so it is measured: the graph is cut behind
+its last map, and its end is run with each channel raised and lowered. For a network that pools and then sums, as most do,
+this is exact. Here the score is the class's log-odds against the others, not its logit alone: what is added to all logits
+alike changes no answer.
+
+References
+----------
+.. [1] Selvaraju, Cogswell, Das, Vedantam, Parikh and Batra, Grad-CAM: Visual Explanations from Deep Networks via
+   Gradient-based Localization, ICCV 2017.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tocsin.errors import BadInput, Damaged
+from tocsin.evaluate.saliency import Floats, Saliency
+
+_AT_ONCE = 64
+_STEP = 0.05
+"""How far a channel is raised and lowered, in standard deviations of the map: straight for networks that only sum after it."""
+
+
+class GradCam:
+    """Where a network looked, for the network of one model.
+
+    Parameters
+    ----------
+    graph : ``network.onnx``; its input takes one prepared example a row, its output ``output`` the logits.
+
+    Attributes
+    ----------
+    shape : rows and columns of the map.
+
+    Raises
+    ------
+    BadInput : the network has no convolution whose map is left at its end, such as a plain machine or a transformer.
+    Damaged : the file cannot be read.
+    """
+
+    def __init__(self, graph: bytes, *, output: str = "logits") -> None:
+        import onnx
+
+        try:
+            model = onnx.shape_inference.infer_shapes(onnx.load_model_from_string(graph))
+        except Exception as error:
+            raise Damaged(f"onnx cannot read it: {error}.", field="network.onnx") from error
+        if output not in [given.name for given in model.graph.output]:
+            raise BadInput(f"Grad-CAM needs a network that gives {output}; this one gives none.", field="network.onnx")
+        self._given, self._output = model.graph.input[0].name, output
+        self._map, self.shape = _last_map(model, output)
+        cut = onnx.utils.Extractor(model)
+        self._begin = _session(cut.extract_model([self._given], [self._map]))
+        self._end = _session(cut.extract_model([self._map], [output]))
+
+    def __call__(self, example: NDArray[Any], wanted: int) -> Saliency:
+        """The map of one example, as fine as the network's last: float64[rows, columns], none below 0.
+
+        Parameters
+        ----------
+        example : prepared, without the axis of rows. wanted : the class asked about.
+        """
+        (found,) = self._begin.run([self._map], {self._given: example[None]})
+        channels: NDArray[np.float32] = found[0]
+        weight = self._weights(channels, wanted)
+        return Saliency(np.clip(np.tensordot(weight, channels.astype(np.float64), axes=1), 0, None))
+
+    def _weights(self, channels: NDArray[np.float32], wanted: int) -> Floats:
+        """float64[c]: the mean gradient of the class's log-odds in each channel."""
+        step = np.float32(_STEP * float(channels.std()) or 1.0)
+        gained = np.empty(len(channels))
+        for first in range(0, len(channels), _AT_ONCE):
+            some = np.arange(first, min(first + _AT_ONCE, len(channels)))
+            moved = np.repeat(channels[None], 2 * len(some), axis=0)
+            moved[np.arange(len(some)), some] += step
+            moved[len(some) + np.arange(len(some)), some] -= step
+            (logits,) = self._end.run([self._output], {self._map: moved})
+            odds = _odds(logits.astype(np.float64), wanted)
+            gained[some] = odds[: len(some)] - odds[len(some) :]
+        out: Floats = gained / (2 * float(step) * channels[0].size)
+        return out
+
+
+def _odds(logits: Floats, wanted: int) -> Floats:
+    """float64[n]: the log-odds of one class against all others."""
+    others = np.delete(logits, wanted, axis=1)
+    top = others.max(axis=1, keepdims=True)
+    out: Floats = logits[:, wanted] - top[:, 0] - np.log(np.exp(others - top).sum(axis=1))
+    return out
+
+
+def _last_map(model: Any, output: str) -> tuple[str, tuple[int, int]]:
+    """The last value behind a convolution, on the way to the output, that still has rows and columns; and how many."""
+    shapes = {v.name: [d.dim_value for d in v.type.tensor_type.shape.dim] for v in model.graph.value_info}
+    makers = {name: node for node in model.graph.node for name in node.output}
+    wanted, seen = [output], set()
+    while wanted:
+        name = wanted.pop()
+        if name in makers and name not in seen:
+            seen.add(name)
+            wanted.extend(makers[name].input)
+    last, size, convolved = "", (0, 0), False
+    for node in model.graph.node:  # in an order in which each comes after what it reads
+        if not seen.intersection(node.output):
+            continue
+        convolved = convolved or node.op_type in ("Conv", "FusedConv")
+        for name in node.output:
+            shape = shapes.get(name, [])
+            if convolved and len(shape) == 4 and min(shape[2:]) > 1:
+                last, size = name, (shape[2], shape[3])
+    if not last:
+        raise BadInput(
+            "Grad-CAM needs a convolutional network whose last map still has rows and columns; this has none.",
+            field="network.onnx",
+        )
+    return last, size
+
+
+def _session(model: Any) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
