@@ -106,3 +106,13 @@ def test_the_rate_found_follows_the_scale_of_the_inputs() -> None:
 
         found.append(rate.find_rate(model, loss, list(torch.arange(1024).split(64)), 0.0))
     assert found[1] < found[0] / 5
+
+
+def test_a_task_may_say_that_a_part_learns_more_slowly() -> None:
+    model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
+    optimizer = rate.adamw(model, 0.1, {"0.weight": 0.1, "0.bias": 0.1})
+    rate.set_rate(optimizer, 0.5)
+    rates = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
+    assert [rates[id(p)] for p in model.parameters()] == [0.05, 0.05, 0.5, 0.5]
+    decays = {id(p): group["weight_decay"] for group in optimizer.param_groups for p in group["params"]}
+    assert [decays[id(p)] for p in model.parameters()] == [0.1, 0.0, 0.1, 0.0]

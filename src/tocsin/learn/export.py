@@ -80,6 +80,23 @@ def export_anomaly(network: nn.Module, rows: Tensor) -> bytes:
     return _exported(network, ANOMALY, {"rows": rows.float()}, {"scores": 1})
 
 
+def export_classes(
+    module: nn.Module, name: str, given: Mapping[str, Tensor], outputs: Mapping[str, int], *, within: float
+) -> bytes:
+    """A network of pictures, sounds or texts.
+
+    Parameters
+    ----------
+    given : real examples to hold the graph to, under the names of its inputs.
+    outputs : name -> columns, in the order in which the module gives them.
+
+    Raises
+    ------
+    Damaged : as :func:`export_network`.
+    """
+    return _exported(module, name, given, outputs, within)
+
+
 class _Told(nn.Module):
     """The watcher with its second output."""
 
@@ -130,7 +147,7 @@ def _traced(module: nn.Module, given: Mapping[str, Tensor], outputs: Sequence[st
                 opset_version=_OPSET,
                 input_names=list(given),
                 output_names=list(outputs),
-                dynamic_axes={name: {0: "payments"} for name in (*given, *outputs)},
+                dynamic_axes={name: {0: "rows"} for name in (*given, *outputs)},
             )
     return bytes(file.getvalue())
 
@@ -159,7 +176,7 @@ def _hold_to(
     within: float,
 ) -> None:
     """Refuse a graph that says something else than the network."""
-    kinds = {key: (str(values.dtype).removeprefix("torch."), values.shape[1]) for key, values in given.items()}
+    kinds = {key: (str(values.dtype).removeprefix("torch."), tuple(values.shape[1:])) for key, values in given.items()}
     graph = Graph(content, name, kinds, outputs)
     arrays = {key: values.numpy() for key, values in given.items()}
     with torch.no_grad():

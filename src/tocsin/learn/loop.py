@@ -21,7 +21,7 @@ from tocsin.learn import checkpoint, rate
 from tocsin.learn.doctor import check_finite
 from tocsin.learn.processes import Processes, together
 from tocsin.learn.run import Run
-from tocsin.learn.task import Epoch, LoopSettings, Task, Told, Trained, silent
+from tocsin.learn.task import Epoch, LoopSettings, Task, Told, Trained, pace_of, silent
 
 __all__ = ["Epoch", "LoopSettings", "Task", "Trained", "train"]
 
@@ -63,7 +63,8 @@ def begin(run: Run) -> None:
         run.told("looking for the learning rate", 0.0)
         with checkpoint.seeded(run.settings.seed, run.here.device):
             batches = shuffled(run, 1)
-            peak = rate.find_rate(run.model, run.task.loss, batches, run.settings.decay) if run.here.first else 0.0
+            find = partial(rate.find_rate, run.model, run.task.loss, batches, run.settings.decay, pace_of(run.task))
+            peak = find() if run.here.first else 0.0
     run.progress.peak = run.here.agree(peak)
     run.progress.start = run.progress.judged = judge(run)
     run.keep_best()
@@ -102,8 +103,7 @@ def step(run: Run, rows: Tensor, now_rate: float) -> float:
     check_finite("loss", value, run.progress.step + 1)
     norm = nn.utils.clip_grad_norm_(run.parameters, run.settings.clip).item()
     check_finite("gradient", norm, run.progress.step + 1)
-    for group in run.optimizer.param_groups:
-        group["lr"] = now_rate
+    rate.set_rate(run.optimizer, now_rate)
     with run.doctor.looking(run.model, run.progress.step, norm):
         run.optimizer.step()
     return value

@@ -9,7 +9,7 @@ Loshchilov and Hutter, "Decoupled Weight Decay Regularization" (2019), for AdamW
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import cos, isfinite, pi
 
 import numpy as np
@@ -46,16 +46,31 @@ def _between(start: float, end: float, part: float) -> float:
     return end + (start - end) * (1 + cos(pi * min(1.0, part))) / 2
 
 
-def adamw(model: nn.Module, decay: float) -> torch.optim.AdamW:
+def adamw(model: nn.Module, decay: float, pace: Mapping[str, float] | None = None) -> torch.optim.AdamW:
     """AdamW in which only matrices decay: not biases, not norms, not embeddings.
 
     A parameter decays when it has two axes or more and does not belong to an embedding or a norm.
+
+    Parameters
+    ----------
+    pace : name of a parameter -> how fast it learns, as a share of the rate that :func:`set_rate` sets; 1 by default.
     """
-    matrices = decaying(model)
-    ids = {id(p) for p in matrices.values()}
-    rest = [p for p in model.parameters() if p.requires_grad and id(p) not in ids]
-    groups = [{"params": list(matrices.values()), "weight_decay": decay}, {"params": rest, "weight_decay": 0.0}]
-    return torch.optim.AdamW([g for g in groups if g["params"]], lr=0.0, fused=True)  # four times as fast on a CPU
+    ids = {id(p) for p in decaying(model).values()}
+    groups: dict[tuple[bool, float], list[nn.Parameter]] = {}
+    for name, p in model.named_parameters():
+        if p.requires_grad:
+            groups.setdefault((id(p) in ids, (pace or {}).get(name, 1.0)), []).append(p)
+    made = [
+        {"params": groups[decays, share], "weight_decay": decay if decays else 0.0, "pace": share}
+        for decays, share in sorted(groups, reverse=True)
+    ]
+    return torch.optim.AdamW(made, lr=0.0, fused=True)  # four times as fast on a CPU
+
+
+def set_rate(optimizer: torch.optim.Optimizer, now: float) -> None:
+    """The rate of the next step, for each parameter its share of it."""
+    for group in optimizer.param_groups:
+        group["lr"] = now * group["pace"]
 
 
 def decaying(model: nn.Module) -> dict[str, nn.Parameter]:
@@ -67,7 +82,13 @@ def decaying(model: nn.Module) -> dict[str, nn.Parameter]:
     }
 
 
-def find_rate(model: nn.Module, loss: Callable[[Tensor], Tensor], batches: list[Tensor], decay: float) -> float:
+def find_rate(
+    model: nn.Module,
+    loss: Callable[[Tensor], Tensor],
+    batches: list[Tensor],
+    decay: float,
+    pace: Mapping[str, float] | None = None,
+) -> float:
     """A good peak for one cycle, tried out and then undone: the network is put back to the bit.
 
     The rate rises from step to step; the loss of a batch is compared with what it was at the start, and smoothed. Taken
@@ -78,6 +99,7 @@ def find_rate(model: nn.Module, loss: Callable[[Tensor], Tensor], batches: list[
     ----------
     loss : mean loss of these rows; the caller has seeded what is random in it, and puts that back.
     batches : rows, each a batch; the first sixteen are used.
+    pace : as of :func:`adamw`.
     """
     was = model.training
     kept = {name: t.detach().clone() for name, t in [*model.named_parameters(), *model.named_buffers()]}
@@ -87,7 +109,7 @@ def find_rate(model: nn.Module, loss: Callable[[Tensor], Tensor], batches: list[
     try:
         with torch.no_grad():
             start = [loss(rows).item() for rows in turns]
-        change = _changes(model, loss, turns, start, rates, decay)
+        change = _changes(model, loss, turns, start, rates, adamw(model, decay, pace))
     finally:
         with torch.no_grad():
             for name, t in [*model.named_parameters(), *model.named_buffers()]:
@@ -103,13 +125,12 @@ def _changes(
     turns: list[Tensor],
     start: list[float],
     rates: NDArray[np.float64],
-    decay: float,
+    optimizer: torch.optim.Optimizer,
 ) -> list[float]:
     """How much each try's batch costs more than at the start, until the loss leaves its course."""
-    optimizer, out, scale = adamw(model, decay), list[float](), float(np.mean(np.abs(start)))
+    out, scale = list[float](), float(np.mean(np.abs(start)))
     for i, rate in enumerate(rates):
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        set_rate(optimizer, float(rate))
         value = loss(turns[i % len(turns)])
         change = value.item() - start[i % len(turns)]
         if not isfinite(change) or change > 3 * scale:

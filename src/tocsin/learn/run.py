@@ -10,7 +10,7 @@ from torch import Tensor
 from tocsin.learn import checkpoint, curves, rate
 from tocsin.learn.doctor import Doctor
 from tocsin.learn.processes import Processes
-from tocsin.learn.task import LoopSettings, Progress, Task, Told, Trained
+from tocsin.learn.task import LoopSettings, Progress, Task, Told, Trained, pace_of
 
 
 class Run:
@@ -28,7 +28,7 @@ class Run:
         self.model = task.model.to(here.device)
         here.own(self.model)
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
-        self.optimizer = rate.adamw(self.model, settings.decay)
+        self.optimizer = rate.adamw(self.model, settings.decay, pace_of(task))
         self.doctor, self.progress = Doctor(), Progress()
         self.best: dict[str, Tensor] = {}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
@@ -43,6 +43,12 @@ class Task(Protocol):
 
     def judge(self) -> float:
         """The loss on rows never trained on, lower is better; called without gradients, in evaluation mode."""
+
+
+def pace_of(task: Task) -> Mapping[str, float]:
+    """How fast each parameter learns, as a share of the rate, by its name: a task may say so in ``pace``; nothing is 1."""
+    pace: Mapping[str, float] = getattr(task, "pace", {})
+    return pace
 
 
 @dataclass(frozen=True, slots=True)
