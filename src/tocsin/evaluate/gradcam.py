@@ -23,7 +23,7 @@ from tocsin.errors import BadInput, Damaged
 from tocsin.evaluate.saliency import Floats, Saliency
 
 _AT_ONCE = 64
-_STEP = 0.05
+_STEP = 0.01
 """How far a channel is raised and lowered, in standard deviations of the map: straight for networks that only sum after it."""
 
 
