@@ -157,3 +157,15 @@ def _listed(names: Sequence[str]) -> str:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
+
+
+def sure(probability: float) -> str:
+    """A probability below an example: whole per cents, tenths near 0 and 1; never 100 % of what is not certain.
+
+    Examples
+    --------
+    >>> sure(0.8431), sure(0.99996), sure(0.0123), sure(0.00002)
+    ('84 %', '99.9 %', '1.2 %', '0.0 %')
+    """
+    p = 100 * min(probability, 0.999) if probability < 1 else 100.0
+    return f"{p:.0f} %" if 10 <= p < 99 or p == 100 else f"{p:.1f} %"

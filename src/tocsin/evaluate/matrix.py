@@ -14,6 +14,8 @@ _DRAWN = 20
 """With more classes than this, squares would be too small to see; the pairs and the table tell."""
 _NUMBERED = 12
 _SIDE, _LEFT, _TOP = 440, 96, 22
+_LARGEST = 84
+"""A cell of few classes is no larger."""
 
 
 def pairs(found: ClassFindings) -> list[tuple[str, str, int, int]]:
@@ -54,7 +56,7 @@ def _share(right: int, of: int, low: float, high: float) -> str:
 
 def _drawn(counts: NDArray[np.int64], names: Sequence[str]) -> str:
     k = len(names)
-    cell = (_SIDE - _LEFT - 8) / k
+    cell = min(_LARGEST, (_SIDE - _LEFT - 8) / k)
     parts = [f'<text class="title" x="{_LEFT}" y="13">said to be →</text><text class="title" x="0" y="13">is ↓</text>']
     for row, name in enumerate(names):
         total = max(1, int(counts[row].sum()))
@@ -70,20 +72,22 @@ def _drawn(counts: NDArray[np.int64], names: Sequence[str]) -> str:
                 f'width="{cell - 1.5:.1f}" height="{cell - 1.5:.1f}"><title>{said}</title></rect>'
             )
             if k <= _NUMBERED and counts[row, column]:
+                light = " light" if kind == "s3" and share > 0.5 else ""
                 parts.append(
-                    f'<text class="count" text-anchor="middle" x="{left + cell / 2:.1f}" y="{middle:.1f}">'
+                    f'<text class="count{light}" text-anchor="middle" x="{left + cell / 2:.1f}" y="{middle:.1f}">'
                     f"{counts[row, column]:,}</text>"
                 )
     width = max(3, int(cell / 6.2))
     bottom = _TOP + cell * k
+    tilt = any(len(name) > width for name in names)
     for column, name in enumerate(names):
         x = _LEFT + cell * (column + 0.5)
-        turned = f' transform="rotate(-40 {x:.1f} {bottom + 12:.1f})"' if len(name) > width else ""
+        turned = f' transform="rotate(-40 {x:.1f} {bottom + 12:.1f})"' if tilt else ""
         anchor = "end" if turned else "middle"
         parts.append(
             f'<text text-anchor="{anchor}" x="{x:.1f}" y="{bottom + 14:.1f}"{turned}>{escape(_short(name, 14))}</text>'
         )
-    height = bottom + (66 if any(len(n) > width for n in names) else 22)
+    height = bottom + (66 if tilt else 22)
     title = "Which class is said to be which: " + "; ".join(
         f"{name} rightly {counts[i, i]} of {counts[i].sum()}" for i, name in enumerate(names)
     )

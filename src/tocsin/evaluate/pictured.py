@@ -22,6 +22,7 @@ from tocsin.evaluate.attribution import Explainer
 from tocsin.evaluate.classcharts import Course, charts
 from tocsin.evaluate.confusion import ClassFindings, doubtful, find_classes, mistakes, typical
 from tocsin.evaluate.headline import KINDS, Rival, facts, first_sentence, sentences
+from tocsin.evaluate.headline import sure as certain
 from tocsin.evaluate.matrix import by_class
 from tocsin.evaluate.saliency import Saliency
 from tocsin.evaluate.sheets import Shown, sheet
@@ -141,10 +142,10 @@ class _Gallery:
         a, b = self.card.classes[said], self.card.classes[true]
         sure, share = self.probability[i, said], self.probability[i, true]
         if said == true:
-            line = f"<b>{escape(a)}</b> {_percent(sure)}" + ("" if right else ", rightly")
+            line = f"<b>{escape(a)}</b> {certain(sure)}" + ("" if right else ", rightly")
         else:
-            line = f"said <b>{escape(a)}</b> {_percent(sure)}<br>is <b>{escape(b)}</b> {_percent(share)}"
-        alt = f"{b}, said to be {a} with {_percent(sure)}"
+            line = f"said <b>{escape(a)}</b> {certain(sure)}<br>is <b>{escape(b)}</b> {certain(share)}"
+        alt = f"{b}, said to be {a} with {certain(sure)}"
         return Shown(name, raw, line, alt, self.why.get(i), "" if said == true else "wrong")
 
     def _raw(self, i: int) -> bytes | str:
@@ -171,7 +172,7 @@ def _page(
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">'
         f"<style>{STYLE}{CLASSES_STYLE}</style></head><body><main>"
-        f'<h1>{escape(title)}</h1><p class="about">{escape(source)} · {found.examples:,} {KINDS[card.kind]} · '
+        f'<h1>{escape(title)}</h1><p class="about" title="{escape(source, quote=True)}">{escape(Path(source).name)} · {found.examples:,} {KINDS[card.kind]} · '
         f"{escape(_way(card))}</p>"
         f'<section class="lead"><p class="first">{escape(first_sentence(card, found))}</p>{paragraphs}</section>'
         f'<div class="cards">{cards}{words}</div>{_sheets(card, found, gallery)}'
@@ -232,8 +233,3 @@ def _facts(rows: Sequence[tuple[str, str]]) -> str:
 def _way(card: ClassesCard) -> str:
     network = f", {card.network}" if card.network else ""
     return f"way {card.way}{network}{f' into {card.into}' if card.into else ''}"
-
-
-def _percent(share: float) -> str:
-    """Never 100 % of what is not certain."""
-    return f"{min(100 * float(share), 99.9 if share < 1 else 100):.3g} %"

@@ -95,7 +95,7 @@ def _sound(one: Shown, preparation: Preparation) -> str:
     drawn = _frame(_image(spectrogram(wave), "PNG"), one, why)
     played = _data(_mp3(wave, preparation.rate), "audio/mpeg")
     said = escape(f"Play {one.alt}", quote=True)
-    return f'{drawn}<audio controls preload="none" aria-label="{said}" src="{played}"></audio>'
+    return f'{drawn}<audio controls controlslist="nodownload noplaybackrate" preload="none" aria-label="{said}" src="{played}"></audio>'
 
 
 _BODIES = {"images": _picture, "sound": _sound}
@@ -171,7 +171,7 @@ def _glow() -> NDArray[np.uint8]:
     red = np.interp(at, stops, [120, 190, 245, 255])
     green = np.interp(at, stops, [20, 30, 110, 235])
     blue = np.interp(at, stops, [150, 130, 60, 60])
-    alpha = np.interp(at, [0.0, 0.15, 0.5, 1.0], [0, 10, 120, 175])
+    alpha = np.interp(at, [0.0, 0.2, 0.6, 1.0], [0, 0, 110, 165])
     return np.rint(np.stack([red, green, blue, alpha], axis=1)).astype(np.uint8)
 
 

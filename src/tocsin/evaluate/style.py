@@ -50,6 +50,7 @@ thead th { color: var(--muted); font-size: 12px }
 CLASSES_STYLE = """
 rect.s3 { fill: var(--s3) } rect.cell { fill: color-mix(in srgb, var(--line) 45%, transparent) }
 svg text.count { fill: var(--ink); font-size: 12px; stroke: var(--card); stroke-width: 3; paint-order: stroke }
+svg text.count.light { fill: var(--card); stroke: none; font-weight: 600 }
 .wide { margin-bottom: 16px }
 details summary { cursor: pointer; color: var(--muted); font-size: 12px; padding: 6px 0 } details .scroll { margin-top: 4px }
 td small, th small { color: var(--muted) }
@@ -58,7 +59,7 @@ td small, th small { color: var(--muted) }
 .switch label { color: var(--ink); white-space: nowrap; cursor: pointer }
 .switch input, summary, .scroll { accent-color: var(--accent); outline-color: var(--accent) }
 .sheet { display: grid; gap: 14px 12px; grid-template-columns: repeat(auto-fill, minmax(128px, 1fr)) }
-.sheet.sound { grid-template-columns: repeat(auto-fill, minmax(210px, 1fr)) }
+.sheet.sound { grid-template-columns: repeat(auto-fill, minmax(min(45%, 190px), 1fr)) }
 .sheet.text { grid-template-columns: repeat(auto-fill, minmax(min(100%, 380px), 1fr)) }
 figure { margin: 0; min-width: 0 }
 .frame { position: relative; border-radius: 4px; overflow: hidden; background: var(--line) }

@@ -11,6 +11,8 @@ from tocsin.evaluate.charts import bars
 from tocsin.evaluate.saliency import Saliency
 
 _SHOWN, _CLASSES = 8, 6
+_FAINT = 0.15
+"""Words that brought less than this share of the strongest's are left out."""
 _TWICE = 2
 """A word of one text alone is that text's affair."""
 
@@ -37,14 +39,15 @@ def strongest_words(classes: Sequence[str], why: Mapping[int, tuple[int, Salienc
         for word, value in zip(found.words, found.values.tolist() if found.words else (), strict=True):
             one[word.strip(" \t\r\n.,;:!?\"'()[]").lower()] += value
         for word, value in one.items():
-            if word:
+            if any(letter.isalnum() for letter in word):
                 brought[said][word].append(value)
     out = {}
     for said, words in sorted(brought.items()):
         weights = [Weight(w, sum(v) / len(v), len(v)) for w, v in words.items() if len(v) >= _TWICE and sum(v) > 0]
         weights.sort(key=lambda one: -one.nats * one.texts**0.5)
         if weights:
-            out[classes[said]] = tuple(weights[:_SHOWN])
+            least = _FAINT * weights[0].nats
+            out[classes[said]] = tuple(w for w in weights[:_SHOWN] if w.nats >= least)
     return out
 
 
