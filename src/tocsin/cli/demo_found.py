@@ -14,7 +14,7 @@ from tocsin import artifact
 from tocsin import spec as specs
 from tocsin.batch import Batch
 from tocsin.cli.demo_days import Days, fraud_kinds
-from tocsin.cli.learn import check_torch, has_torch
+from tocsin.cli.learn_transactions import check_torch, has_torch
 from tocsin.data import read
 from tocsin.data.world_plan import FRAUDS
 from tocsin.features import compile_plan

@@ -1,21 +1,25 @@
-"""``tocsin evaluate``: how good a model is on payments it has not seen."""
+"""``tocsin evaluate``: how good a model is on payments, pictures, sounds or texts it has not seen."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
+from click.core import ParameterSource
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table as Grid
 
 from tocsin.artifact import Artifact, load
-from tocsin.cli.learn import MEMORY, early_sentence
+from tocsin.artifact.card import PAYMENTS, kind_of
+from tocsin.cli.learn_transactions import MEMORY, early_sentence
 from tocsin.data import Table, read
+from tocsin.data.arrangement import KINDS
 from tocsin.errors import BadInput
 from tocsin.evaluate.drift import Drift, drift
 from tocsin.evaluate.replay import Told, entity_of, examples_of, read_truth, results_of, walk
@@ -27,6 +31,9 @@ from tocsin.measure.budget import DAY
 from tocsin.measure.early import EarlyAnswers, early_answers
 from tocsin.schema import utc
 
+OF_PAYMENTS = ("truth", "since", "alert_cost")
+OF_EXAMPLES = ("part", "kind", "column", "label", "split", "group")
+"""Options that only models of payments, or of pictures, sounds and texts, have."""
 MOST_THEN = 200_000
 """As many of the payments it learned from are compared with what came after; more would say the same."""
 
@@ -42,18 +49,47 @@ MOST_THEN = 200_000
     "--since", default=None, help="Judge payments from this time on; by default those the model never looked at."
 )
 @click.option("--alert-cost", default=0.0, show_default=True, help="What working through one alert costs.")
-def command(
-    model: Path, data: Path, report: Path | None, truth: Path | None, since: str | None, alert_cost: float
-) -> None:
-    """Measure a model on payments it has not seen.
+@click.option("--part", default=None, help="Of examples: the part to judge by, or all [test, where there is one].")
+@click.option(
+    "--kind", type=click.Choice(KINDS), default=None, help="Of examples: which kind, where DATA holds several."
+)
+@click.option("--column", default=None, help="Of examples: a table's column of texts or of file names.")
+@click.option("--label", default=None, help="Of examples: a table's column of classes.")
+@click.option("--split", default=None, help="Of examples: a table's column of parts.")
+@click.option("--group", default=None, help="Of examples: a table's column that says whose each is.")
+def command(model: Path, data: Path, report: Path | None, **options: Any) -> None:
+    """Measure a model on what it has not seen.
 
-    All of DATA passes through the memory, in order of time; only payments the model never looked at while learning
-    are judged, by its own thresholds. Data that begins after what it learned from goes on from the memory beside it.
+    A model of payments: all of DATA passes through the memory, in order of time; only payments the model never looked
+    at while learning are judged, by its own thresholds. Data that begins after what it learned from goes on from the
+    memory beside it. A model of pictures, sounds or texts: the examples of DATA whose class is known, its test part
+    where it has one.
 
     \b
-    Example:
+    Examples:
       tocsin evaluate model world/world.parquet --truth world/truth.parquet --report report.html
+      tocsin evaluate pets photographs/ --report report.html
     """
+    strange = OF_EXAMPLES if kind_of(model) == PAYMENTS else OF_PAYMENTS
+    for name in strange:
+        if click.get_current_context().get_parameter_source(name) == ParameterSource.COMMANDLINE:
+            raise BadInput(
+                f"it is not for models of {kind_of(model)}, such as {model}.",
+                field=f"--{name.replace('_', '-')}",
+                hint="Leave it out.",
+            )
+    if kind_of(model) == PAYMENTS:
+        _evaluate_payments(model, data, report, **{name: options[name] for name in OF_PAYMENTS})
+    else:
+        from tocsin.cli.evaluate_examples import evaluate_examples
+
+        evaluate_examples(model, data, options | {"report": report})
+
+
+def _evaluate_payments(
+    model: Path, data: Path, report: Path | None, truth: Path | None, since: str | None, alert_cost: float
+) -> None:
+    """Replay, judge, and say it in words."""
     columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("reading the file", total=1.0)

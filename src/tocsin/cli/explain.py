@@ -20,7 +20,7 @@ from rich.table import Table as Grid
 from tocsin.app import open_ledger, read_settings
 from tocsin.artifact import Artifact, load
 from tocsin.artifact.words import money
-from tocsin.cli.learn import MEMORY
+from tocsin.cli.learn_transactions import MEMORY
 from tocsin.data import Table, read
 from tocsin.errors import NotFound
 from tocsin.evaluate.replay import walk

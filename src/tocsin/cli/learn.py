@@ -1,314 +1,196 @@
-"""``tocsin learn``: a model out of labelled transactions."""
+"""``tocsin learn``: a model by example, out of payments, pictures, sounds or texts. What DATA is decides which."""
 
 from __future__ import annotations
 
-import shutil
-from dataclasses import replace
-from importlib.util import find_spec
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table as Grid
+from click.core import ParameterSource
 
-from tocsin import spec as specs
-from tocsin.artifact import Card, write
-from tocsin.artifact.folder import check_free
-from tocsin.data import read
-from tocsin.errors import BadInput, NotReady
-from tocsin.features import Kernel, compile_plan
-from tocsin.grammar import parse_span
+from tocsin.errors import BadInput
 from tocsin.learn.boosting import BoostingSettings
-from tocsin.learn.quality import Quality
-from tocsin.learn.transactions import WAYS, Learned, Recipe, features, learn
-from tocsin.measure.budget import parse_goal
-from tocsin.measure.early import EarlyAnswers
-from tocsin.measure.policy import NEVER
-from tocsin.spec import Spec
+from tocsin.learn.perception.recipe import AUGMENT, INTO
+from tocsin.learn.perception.recipe import WAYS as EXAMPLE_WAYS
+from tocsin.learn.transactions import WAYS as PAYMENT_WAYS
 
-FROM_OTHERS = ("scratch", "transfer", "extract")
-"""With networks: from nothing (the same as ``network``), or from another model's."""
-CURVES = "training.html"
-"""How the training of the network went, beside the model."""
-MEMORY = "memory.bin"
-"""The kernel's memory after the last event, beside the model: serving starts warm from it."""
+_F = TypeVar("_F", bound=Callable[..., Any])
+OF_PAYMENTS = (
+    *("budget", "cost", "fpr", "anomaly", "anomaly_by", "trees", "leaves", "rate", "newest", "refit"),
+    *("genuine_after", "early_leak", "processes", "bad_rows"),
+)
+"""Options that only payments have."""
+OF_EXAMPLES = (
+    *("network", "augment", "epochs", "minutes", "size", "kind", "column", "label", "split", "group", "report"),
+)
+"""Options that only pictures, sounds and texts have."""
+
+
+def _for(what: str, *options: Any) -> Callable[[_F], _F]:
+    """Several options at once, each saying what it is for; in the order in which they stand."""
+
+    def apply(function: _F) -> _F:
+        for name, more in reversed(options):
+            names = name if isinstance(name, tuple) else (name,)
+            function = click.option(*names, **(more | {"help": f"{what}{more['help']}"}))(function)
+        return function
+
+    return apply
+
+
+_PATH = click.Path(path_type=Path)
 
 
 @click.command()
-@click.argument("data", type=click.Path(path_type=Path))
-@click.option("--spec", "spec_name", required=True, help="A ready spec's name or a TOML file that describes DATA.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("model"), show_default=True, help="The model.")
-@click.option("--budget", default=None, help="Alerts the analysts can work through, such as 100/day (the default).")
-@click.option("--cost", type=float, default=None, help="Instead: what one alert costs to look at, in major units.")
-@click.option("--fpr", type=float, default=None, help="Instead: the share of genuine payments that may ring.")
+@click.argument("data", type=_PATH)
+@click.option("--out", type=_PATH, default=Path("model"), show_default=True, help="The model.")
 @click.option(
     "--way",
-    type=click.Choice([*WAYS, *FROM_OTHERS]),
-    default="trees",
-    show_default=True,
-    help="From labels: trees, or a layered network on the trees (kept only if it does no harm; needs PyTorch): scratch, which "
-    "is the same as network; transfer, begun with another model's weights; extract, on a layer of another model's "
-    "network as it is. From none: anomaly.",
-)
-@click.option("--from", "source", type=click.Path(path_type=Path), default=None, help="The other model's directory.")
-@click.option("--layer", default="", help="For extract: past, surprise, stage_1, stage_2 and so on, or exits.")
-@click.option(
-    "--into", type=click.Choice(["svm", "trees"]), default=None, help="For extract: what is learned on the layer."
-)
-@click.option(
-    "--anomaly", is_flag=True, help="Give the trees a label-free anomaly score, as a column of the last stage."
-)
-@click.option(
-    "--anomaly-by",
-    type=click.Choice(["forest", "autoencoder"]),
-    default="forest",
-    show_default=True,
-    help="That score: how few cuts set it apart, or how badly a network restores hidden columns (needs PyTorch).",
-)
-@click.option(
-    "--trees", default=BoostingSettings().trees, show_default=True, help="At most, in all stages; 500 at most."
-)
-@click.option("--leaves", default=BoostingSettings().leaves, show_default=True, help="Leaves a tree.")
-@click.option("--rate", default=BoostingSettings().rate, show_default=True, help="How much of each tree is taken.")
-@click.option("--seed", default=0, show_default=True, help="The same seed gives the same model, to the bit.")
-@click.option("--threads", default=1, show_default=True, help="For growing trees; more helps only on idle cores.")
-@click.option("--held-out", default=0.2, show_default=True, help="Share of the payments, the newest, to be judged by.")
-@click.option(
-    "--newest", default=0.2, show_default=True, help="Share of the rest, the newest, to stop and calibrate by."
-)
-@click.option(
-    "--refit/--no-refit", default=True, show_default=True, help="Grow the chosen trees again on all but the held-out."
-)
-@click.option(
-    "--genuine-after", default=None, help="What nobody knew anything of for so long, such as 60d, is genuine."
-)
-@click.option(
-    "--early-leak",
-    type=float,
+    type=click.Choice([*EXAMPLE_WAYS, *(way for way in PAYMENT_WAYS if way not in EXAMPLE_WAYS)]),
     default=None,
-    help="Approve before all stages are asked where it loses at most this share of the frauds, such as 0.005.",
+    help="Of examples: scratch, a network begun from nothing; transfer, one that knows other things is taught these; extract, "
+    "something simple learns on what such a network says; plain, no network. The default is extract where published "
+    "weights are here, else scratch. Of payments: trees (the default); network, a layered network on the trees, kept only "
+    "if it does no harm, which is also called scratch; transfer, begun with another model's weights; extract, on a layer of "
+    "another model's network; anomaly, from no labels.",
+)
+@click.option("--from", "source", type=_PATH, default=None, help="Begin with another model of ours: its directory.")
+@click.option(
+    "--layer",
+    default="",
+    help="For extract: whose word is learned on. Of examples any layer of the network, by its name; of payments past, "
+    "surprise, stage_1, stage_2 and so on, or exits.",
 )
 @click.option(
-    "--processes", default=1, show_default=True, help="How many train a network together; each needs a core of its own."
+    "--into",
+    type=click.Choice(INTO),
+    default=None,
+    help="For extract and plain: what is learned on the layer; svm by default, and no logistic for payments.",
 )
-@click.option("--name", default="", help="The model's name; by default the spec's.")
+@click.option("--seed", default=0, show_default=True, help="The same seed gives the same model, to the bit.")
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    default=None,
+    help="Cores to compute on: of examples up to four by default, of payments one; more helps only on idle cores.",
+)
+@click.option(
+    "--held-out",
+    default=0.2,
+    show_default=True,
+    help="Share to be judged by: of payments the newest, of examples some of every class, where no part is called test.",
+)
+@click.option("--name", default="", help="The model's name; by default the spec's, or the data's.")
 @click.option("--force", is_flag=True, help="Write over a model that is there; the old one is kept beside it.")
-@click.option("--bad-rows", type=click.Path(path_type=Path), default=None, help="Where rows that cannot be used go.")
-def command(
-    data: Path,
-    spec_name: str,
-    out: Path,
-    budget: str | None,
-    cost: float | None,
-    fpr: float | None,
-    way: str,
-    source: Path | None,
-    layer: str,
-    into: str | None,
-    anomaly: bool,
-    anomaly_by: str,
-    trees: int,
-    leaves: int,
-    rate: float,
-    seed: int,
-    threads: int,
-    held_out: float,
-    newest: float,
-    refit: bool,
-    genuine_after: str | None,
-    early_leak: float | None,
-    processes: int,
-    name: str,
-    force: bool,
-    bad_rows: Path | None,
-) -> None:
-    """Learn a model from labelled transactions, in order of time.
+@_for(
+    "Examples: ",
+    ("--network", {"default": "", "help": "a name of `tocsin networks`; by default the one for the kind and the way."}),
+    ("--size", {"type": int, "default": None, "help": "pixels a side; of sounds milliseconds, of texts words."}),
+    (
+        "--epochs",
+        {"type": int, "default": None, "help": "so many rounds over the examples; by default what time allows."},
+    ),
+    ("--minutes", {"type": float, "default": None, "help": "about how long a network may be taught; 8 by default."}),
+    (
+        "--augment",
+        {
+            "type": click.Choice(AUGMENT),
+            "default": None,
+            "help": "pictures as they might also be: crops; flips, mirrored too (the default); turns, by quarters too, "
+            "when seen from above or through a microscope; none.",
+        },
+    ),
+    ("--kind", {"default": None, "help": "images, sound or text, where a folder holds several."}),
+    ("--column", {"default": None, "help": "a table's column with the texts or the names of the files."}),
+    ("--label", {"default": None, "help": "a table's column with the class."}),
+    ("--split", {"default": None, "help": "a table's column with the part; fold=9 takes the rows with 9 as the test."}),
+    ("--group", {"default": None, "help": "a table's column with the speaker, patient...: never on both sides."}),
+    (("--report/--no-report",), {"default": True, "help": "write report.html beside the model; it is the default."}),
+)
+@_for(
+    "Payments: ",
+    (("--spec", "spec_name"), {"default": None, "help": "a ready spec's name or a TOML file that describes DATA."}),
+    ("--budget", {"default": None, "help": "alerts the analysts can work through, such as 100/day (the default)."}),
+    ("--cost", {"type": float, "default": None, "help": "instead, what one alert costs to look at, in major units."}),
+    ("--fpr", {"type": float, "default": None, "help": "instead, the share of genuine payments that may ring."}),
+    ("--anomaly", {"is_flag": True, "help": "give the trees a label-free anomaly score, a column of the last stage."}),
+    (
+        "--anomaly-by",
+        {
+            "type": click.Choice(["forest", "autoencoder"]),
+            "default": "forest",
+            "show_default": True,
+            "help": "that score: how few cuts set it apart, or how badly a network restores hidden columns (needs PyTorch).",
+        },
+    ),
+    ("--trees", {"default": BoostingSettings().trees, "show_default": True, "help": "at most, in all stages."}),
+    ("--leaves", {"default": BoostingSettings().leaves, "show_default": True, "help": "leaves a tree."}),
+    ("--rate", {"default": BoostingSettings().rate, "show_default": True, "help": "how much of each tree is taken."}),
+    ("--newest", {"default": 0.2, "show_default": True, "help": "share of the rest, to stop and calibrate by."}),
+    (("--refit/--no-refit",), {"default": True, "show_default": True, "help": "grow the chosen trees again on all."}),
+    (
+        "--genuine-after",
+        {"default": None, "help": "what nobody knew anything of for so long, such as 60d, is genuine."},
+    ),
+    (
+        "--early-leak",
+        {
+            "type": float,
+            "default": None,
+            "help": "approve before all stages are asked where it loses at most this share of the frauds, such as 0.005.",
+        },
+    ),
+    ("--processes", {"default": 1, "show_default": True, "help": "how many train a network together, a core each."}),
+    ("--bad-rows", {"type": _PATH, "default": None, "help": "where rows that cannot be used go."}),
+)
+@click.pass_context
+def command(ctx: click.Context, /, data: Path, spec_name: str | None, **told: Any) -> None:
+    """Learn a model from examples: pictures, sounds or texts, or labelled payments.
 
-    The newest payments are held out and measured; before them the newest whose labels were known by then say when to
-    stop, how sure a score is and where the thresholds lie. Interrupted at any moment it leaves no half model; the training
-    of a network, which takes longest, then goes on where it was when the same command is given again (its checkpoints and
-    curves are in OUT.training until it is done).
+    Without --spec DATA is a folder or a zip with one folder a class (or train, val and test with one a class in each), or a
+    table with a column of texts or of files and one of classes. What is called test is only judged by, what is called val
+    stops and calibrates; where nothing is, a share of every class is set aside. With --spec DATA is a table of payments, and
+    the newest are held out and judged by.
+
+    Interrupted at any moment it leaves no half model; the training of a network, which takes longest, then goes on where it was
+    when the same command is given again (its checkpoints and curves are in OUT.training until it is done).
 
     \b
-    Example:
+    Examples:
+      tocsin learn photos --out model
+      tocsin learn photos.zip --way transfer --network mobilenet_v2 --out model
+      tocsin learn reviews.csv --column text --label stars --way scratch
       tocsin learn world/world.parquet --spec world --out model --budget 100/day
-      tocsin learn world/world.parquet --spec world --out model --way network
       tocsin learn other.parquet --spec world --out other --way transfer --from model
       tocsin serve model
     """
-    settings = BoostingSettings(trees=trees, leaves=leaves, rate=rate, seed=seed, threads=threads)
-    after = None if genuine_after is None else parse_span(genuine_after)
-    goal = parse_goal(budget, cost, fpr)
-    how = "network" if way in ("scratch", "transfer") else way
-    recipe = Recipe(
-        goal, settings, how, anomaly, held_out, newest, refit, name, early_leak, after, anomaly_by=anomaly_by
-    )
-    spec = specs.load(spec_name)
-    if how in ("network", "extract") or anomaly_by == "autoencoder":
-        check_torch(threads)
-    if how == "network":
-        recipe = replace(recipe, processes=processes, folder=out.with_name(f"{out.name}.training"))
-    recipe = _from_another(recipe, way, spec, source, layer, into)
-    check_free(out.absolute(), force=force)
-    learned, kernel, card = _learn(data, spec, recipe, out, bad_rows)
-    _summarise(Console(), learned, card, kernel, out, spec)
+    given = [name for name in told if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    if spec_name is not None:
+        _refuse(given, OF_EXAMPLES, "pictures, sounds and texts", "payments, which --spec describes", "Leave it out.")
+        if told["way"] == "plain":
+            raise BadInput("plain is a way for examples; payments are learned by trees, the default.", field="--way")
+        from tocsin.cli.learn_transactions import learn_payments
+
+        learn_payments(data, spec_name, told | {"threads": told["threads"] or 1})
+        return
+    way = f"Payments need --spec: a ready spec's name or a TOML file that describes {data.name}."
+    _refuse(given, OF_PAYMENTS, "payments", "examples, because there is no --spec", way)
+    if told["way"] not in (None, *EXAMPLE_WAYS):
+        raise BadInput(f"{told['way']} is a way for payments, and there is no --spec.", field="--way", hint=way)
+    from tocsin.cli.learn_examples import learn_examples
+
+    learn_examples(data, told)
 
 
-def _from_another(recipe: Recipe, way: str, spec: Spec, source: Path | None, layer: str, into: str | None) -> Recipe:
-    """What is taken from another model, read before anything else is.
-
-    Raises
-    ------
-    BadInput : a way that needs another model has none, or the other way round; or the model does not fit.
-    """
-    if way not in FROM_OTHERS[1:]:
-        for option, given in (("--from", source is not None), ("--layer", bool(layer)), ("--into", into is not None)):
-            if given:
-                raise BadInput(f"{option} is for --way transfer or extract; got --way {way}.", field=option)
-        return recipe
-    if source is None:
-        raise BadInput(
-            f"--way {way} needs another model's networks; got no directory.", field="--from", hint="Give --from MODEL."
-        )
-    if way == "extract":
-        from tocsin.learn.extract import extraction_of
-
-        return replace(recipe, extract=extraction_of(source, compile_plan(spec), layer, into or "svm"))
-    if layer or into:
-        raise BadInput("--layer and --into are for --way extract; got --way transfer.", field="--layer")
-    from tocsin.learn.transfer import weights_of
-
-    return replace(recipe, base=weights_of(source, compile_plan(spec)))
-
-
-def _learn(data: Path, spec: Spec, recipe: Recipe, out: Path, bad_rows: Path | None) -> tuple[Learned, Kernel, Card]:
-    """Read, compute features, learn, write; a bar says where it stands."""
-    times = TimeElapsedColumn(), TextColumn("of this step, left:"), TimeRemainingColumn()
-    columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), *times
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("reading the file", total=1.0)
-        step = ""
-
-        def told(what: str, share: float) -> None:
-            nonlocal step
-            if what.split(",", maxsplit=1)[0] != step:  # what is left is told by this step's own speed
-                step = what.split(",", maxsplit=1)[0]
-                progress.reset(task)
-            progress.update(task, description=what, completed=share)
-
-        table = read(data, spec, bad_rows=bad_rows)
-        for note in table.notes:
-            progress.console.print(f"Note: {escape(note)}", highlight=False)
-        plan = compile_plan(spec)
-        examples, kernel = features(table, plan, told)
-        del table  # the payments as they were read take as much memory as what is learned from
-        learned = learn(examples, spec, plan, recipe, source=data.name, told=told)
-        told("writing the model", 1.0)
-
-        def also(folder: Path) -> None:
-            kernel.save(folder / MEMORY)
-            curves = recipe.folder / "network" / CURVES if recipe.folder is not None else None
-            if curves is not None and curves.is_file():
-                shutil.copy(curves, folder / CURVES)
-
-        card = write(out, learned.card, learned.files, also=also)
-        if recipe.folder is not None:
-            shutil.rmtree(recipe.folder, ignore_errors=True)
-    return learned, kernel, card
-
-
-def has_torch() -> bool:
-    """Whether what trains networks is installed."""
-    return find_spec("torch") is not None and find_spec("safetensors") is not None
-
-
-def check_torch(threads: int = 1) -> None:
-    """Say what is missing before anything is read; and keep PyTorch to so many threads.
-
-    Its own default, all cores, makes networks as small as these slower, and on a busy machine ten times as slow.
+def _refuse(given: list[str], names: tuple[str, ...], belong: str, what: str, hint: str) -> None:
+    """An option of the other kind of data is refused in words.
 
     Raises
     ------
-    NotReady : PyTorch is not installed.
+    BadInput : there is one.
     """
-    if not has_torch():
-        raise NotReady(
-            "a network needs PyTorch and safetensors, which are not installed.",
-            field="--way",
-            hint="pip install 'tocsin[networks]', with the build of PyTorch of your choice; or learn --way trees.",
-        )
-    import torch
-
-    torch.set_num_threads(threads)
-
-
-def _summarise(console: Console, learned: Learned, card: Card, kernel: Kernel, out: Path, spec: Spec) -> None:
-    """In words and one table: what it learned from, how it did on what it never saw, and the next command."""
-    facts = card.learned
-    console.print(
-        f"Learned from {facts.trees_rows:,} of {facts.rows:,} payments, {facts.first[:10]} to {facts.last[:10]}; "
-        f"{facts.frauds:,} are known frauds ({facts.fraud_rate:.2%}).",
-        highlight=False,
-    )
-    if learned.quality is not None:
-        _say_quality(console, learned.quality, card)
-    else:
-        console.print("Nothing was held out with known labels, so nothing is said of how good it is.")
-    if learned.verdict is not None:
-        kept = (
-            f" {card.network.correction:.0%} of its correction is believed."
-            if card.network is not None and card.settings.get("layer") is None
-            else ""
-        )
-        console.print(escape(learned.verdict.words) + kept, highlight=False)
-    for note in learned.notes:
-        console.print(f"Note: {escape(note)}", highlight=False)
-    decline = "never" if card.policy.decline_at >= NEVER else f"from {card.policy.decline_at:.4f}"
-    console.print(
-        f"Policy: review from {card.policy.review_at:.4f}, decline by score {decline}; "
-        f"the memory holds {kernel.entities:,} entities in {kernel.bytes_used / 2**20:.1f} MB.",
-        highlight=False,
-    )
-    console.print(f"[bold]{card.version}[/bold] is written in {out}. Next: tocsin serve {out}", highlight=False)
-
-
-def _say_quality(console: Console, found: Quality, card: Card) -> None:
-    console.print(
-        f"On the newest {found.payments:,} payments ({found.days:.0f} days, {found.frauds:,} frauds), never looked at "
-        "while learning:",
-        highlight=False,
-    )
-    grid = Grid(box=None, pad_edge=False)
-    grid.add_column("after stage")
-    for title in ("trees", "AUC", "average precision", "frauds found at 1 % false alarms"):
-        grid.add_column(title, justify="right")
-    for stage in found.exits:
-        grid.add_row(
-            stage.stage,
-            str(stage.trees),
-            f"{stage.roc_auc:.3f}",
-            f"{stage.average_precision:.3f}",
-            f"{stage.recall_at_1_percent:.1%}",
-        )
-    console.print(grid, highlight=False)
-    console.print(
-        f"With its thresholds: {found.alerts_a_day:.0f} alerts a day, {found.precision:.0%} of them frauds, "
-        f"{found.recall:.0%} of the frauds and {found.caught:.0%} of their money; "
-        f"it expected {found.expected:.2%} fraud, and {found.rate:.2%} came.",
-        highlight=False,
-    )
-    if found.early is not None:
-        console.print(early_sentence(found.early), highlight=False)
-    elif card.settings.get("early_leak") is not None:
-        console.print("Too few frauds to approve anything early within that leak; every stage is always asked.")
-
-
-def early_sentence(early: EarlyAnswers) -> str:
-    """What early approvals did, in a sentence."""
-    return (
-        f"Early answers: {early.traffic:.0%} of the payments were approved before the last stage, which saves "
-        f"{early.lookups_saved:.0%} of the look-ups and lost {early.lost:.2%} of {early.frauds:,} frauds "
-        f"({early.lost_money:.2%} of their money) that all stages together would have rung for."
-    )
+    wrong = next((name for name in given if name in names), None)
+    if wrong is not None:
+        option = f"--{wrong.replace('_', '-')}"
+        raise BadInput(f"{option} is for {belong}; DATA is read as {what}.", field=option, hint=hint)

@@ -1,0 +1,150 @@
+"""``tocsin learn`` for pictures, sounds and texts: one path, whatever the kind and the way."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table as Grid
+
+from tocsin.artifact.classes import ClassesCard
+from tocsin.artifact.folder import check_free, write
+from tocsin.data.collection import Collection, collect
+from tocsin.errors import BadInput
+from tocsin.learn.perception.learned import Learned, choose_way, learn
+from tocsin.learn.perception.recipe import Recipe
+from tocsin.learn.task import Told
+
+MOST_THREADS = 4
+_SHOWN = 12
+
+
+def learn_examples(data: Path, told: Mapping[str, Any]) -> None:
+    """Learn from examples and say how good it is.
+
+    Parameters
+    ----------
+    told : every option of ``tocsin learn`` by its name.
+    """
+    out: Path = told["out"]
+    recipe = recipe_of(told)
+    check_free(out.absolute(), force=told["force"])
+    columns = {name: told[name] for name in ("kind", "column", "label", "split", "group")}
+    try:
+        collection = collect(data, **columns)
+    except BadInput as error:
+        if error.hint is None and data.is_file():
+            hint = "A table of payments needs --spec: a ready spec's name or a TOML file that describes it."
+            raise BadInput(error.message, field=error.field, hint=hint) from error
+        raise
+    recipe, why = choose_way(recipe, collection.kind)
+    if recipe.way != "plain":
+        from tocsin.cli.learn_transactions import check_torch
+
+        check_torch(recipe.threads)
+    learned, card = _learn(collection, recipe, out, why, told["report"])
+    _summarise(Console(), collection, learned, card, out)
+
+
+def recipe_of(told: Mapping[str, Any]) -> Recipe:
+    """What the options say; the training's folder is beside the model's."""
+    out: Path = told["out"]
+    known = {field.name for field in fields(Recipe)} & told.keys()
+    given = {name: told[name] for name in known} | {"augment": told["augment"] or ""}
+    given["threads"] = told["threads"] or min(MOST_THREADS, len(os.sched_getaffinity(0)))
+    return Recipe(**given, folder=out.with_name(f"{out.name}.training"))
+
+
+def _learn(
+    collection: Collection, recipe: Recipe, out: Path, why: tuple[str, ...], report: bool
+) -> tuple[Learned, ClassesCard]:
+    """Learn, write; a bar says where it stands."""
+    times = TimeElapsedColumn(), TextColumn("of this step, left:"), TimeRemainingColumn()
+    columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), *times
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("looking at the data", total=1.0)
+        step = ""
+
+        def told(what: str, share: float) -> None:
+            nonlocal step
+            if what.split(",", maxsplit=1)[0] != step:  # what is left is told by this step's own speed
+                step = what.split(",", maxsplit=1)[0]
+                progress.reset(task)
+            progress.update(task, description=what, completed=share)
+
+        for note in why:
+            progress.console.print(escape(note), highlight=False)
+        learned = learn(collection, recipe, told)
+        told("writing the model", 0.0)
+        card = write(
+            out, learned.card, learned.files, also=lambda folder: _also(folder, collection, learned, told, report)
+        )
+        if recipe.folder is not None:
+            shutil.rmtree(recipe.folder, ignore_errors=True)
+    return learned, card
+
+
+def _also(folder: Path, collection: Collection, learned: Learned, told: Told, report: bool) -> None:
+    """What lies beside a model and is no part of it."""
+    if not report or learned.quality is None:
+        return
+    from tocsin.artifact.classes import REPORT
+    from tocsin.evaluate.pictured import write_report
+
+    seen = learned.predictions
+    write_report(
+        folder / REPORT,
+        learned.card,
+        collection,
+        seen.rows,
+        seen.probability,
+        seen.label,
+        notes=learned.notes,
+        told=told,
+    )
+
+
+def _summarise(console: Console, collection: Collection, learned: Learned, card: ClassesCard, out: Path) -> None:
+    """In words and one table: what it learned from, how it did on what it never saw, and the next command."""
+    rows = learned.portions
+    console.print(
+        f"Learned {len(card.classes)} classes of {card.kind} from {len(rows.taught):,} of {len(collection):,} examples; "
+        f"judged by {rows.held_out}.",
+        highlight=False,
+    )
+    for note in learned.notes:
+        console.print(f"Note: {escape(note)}", highlight=False)
+    found = learned.quality
+    if found is not None:
+        second = "" if found.roc_auc is None else f", AUC {found.roc_auc:.3f}"
+        console.print(
+            f"Right on {found.accuracy:.1%} of the test (mean over the classes {found.balanced_accuracy:.1%}, macro F1 "
+            f"{found.macro_f1:.3f}{second}); how sure it says it is, is off by {found.calibration_error:.1%}.",
+            highlight=False,
+        )
+        _say_classes(console, card, learned)
+    console.print(f"[bold]{card.version}[/bold] is written in {out}. Next: tocsin predict {out} FILE", highlight=False)
+
+
+def _say_classes(console: Console, card: ClassesCard, learned: Learned) -> None:
+    """Each class: how many, how many found, and what it is most often taken for; the worst first."""
+    found = learned.quality
+    assert found is not None
+    grid = Grid(box=None, pad_edge=False)
+    grid.add_column("class")
+    for title in ("test", "found", "taken for"):
+        grid.add_column(title, justify="right")
+    there = [c for c in range(len(card.classes)) if found.confusion[c].sum()]
+    for c in sorted(there, key=lambda c: found.recall[c])[:_SHOWN]:
+        wrong = found.confusion[c].copy()
+        wrong[c] = 0
+        other = f"{card.classes[int(wrong.argmax())]} ({wrong.max()})" if wrong.any() else ""
+        grid.add_row(escape(card.classes[c]), str(found.confusion[c].sum()), f"{found.recall[c]:.1%}", escape(other))
+    console.print(grid, highlight=False)

@@ -1,0 +1,39 @@
+"""What a way of learning gives back, whichever it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tocsin.data.prepare import Preparation
+from tocsin.learn.task import Epoch
+
+Setting = float | int | str | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was learned, and what it says of the examples that only judge.
+
+    Parameters
+    ----------
+    files : name -> content, as ``artifact.classes`` reads them.
+    logits : float64[n, classes] of the test rows, before the temperature.
+    temperature : by examples that taught nothing.
+    network, layer, into : as the card has them.
+    settings : what was chosen, by name.
+    epochs : of the training of a network, all phases one after another, numbered through.
+    """
+
+    files: dict[str, bytes]
+    logits: NDArray[np.float64]
+    temperature: float
+    preparation: Preparation
+    network: str = ""
+    layer: str = ""
+    into: str = ""
+    settings: dict[str, Setting] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    epochs: tuple[Epoch, ...] = ()

@@ -1,0 +1,75 @@
+"""Scratch: a network begun from nothing, taught by these examples alone.
+
+Use it where examples are many or unlike anything a published network has seen; with few, ``extract`` is better and quicker.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from tocsin.data.collection import Collection
+from tocsin.learn.perception.chosen import from_nothing
+from tocsin.learn.perception.effort import epochs_within, multiply_adds
+from tocsin.learn.perception.outcome import Outcome
+from tocsin.learn.perception.portions import Portions
+from tocsin.learn.perception.recipe import Recipe
+from tocsin.learn.perception.teaching import lesson_of, taught, told_settings
+from tocsin.learn.task import LoopSettings, Told, silent
+
+MINUTES = 8.0
+"""About so long by default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a kind is taught from nothing: epochs from and to, examples a step, peak rate, decay, smoothing, mixing."""
+
+    least: int
+    most: int
+    batch: int
+    rate: float
+    decay: float
+    smoothing: float = 0.0
+    mixed: float = 0.0
+
+
+PLANS = {
+    "images": Plan(8, 60, 32, 3e-3, 0.05, 0.05, 0.2),
+    "sound": Plan(8, 60, 32, 3e-3, 0.05, 0.05, 0.2),
+    "text": Plan(4, 12, 32, 1e-3, 0.05),
+}
+
+
+def learn_scratch(collection: Collection, rows: Portions, recipe: Recipe, told: Told = silent) -> Outcome:
+    """Teach a fresh network, stop it by the examples set aside for that, ship it.
+
+    Raises
+    ------
+    BadInput : there is no such network. Diverged : the training came to no finite number.
+    """
+    texts = (str(collection.raw(int(i))) for i in rows.train) if collection.kind == "text" else ()
+    chosen = from_nothing(recipe, collection.kind, len(collection.classes), texts)
+    plan = PLANS[collection.kind]
+    lesson = lesson_of(collection, rows, chosen, recipe, told, smoothing=plan.smoothing, mixed=plan.mixed)
+    one = chosen.front(torch.from_numpy(lesson.taught.given[:1].copy()))
+    cost = multiply_adds(chosen.network, one)
+    epochs = recipe.epochs or epochs_within(
+        recipe.minutes or MINUTES, len(lesson.taught), cost, recipe.threads, least=plan.least, most=plan.most
+    )
+    settings = LoopSettings(
+        epochs=epochs,
+        planned=epochs,
+        batch=plan.batch,
+        rate=plan.rate,
+        decay=plan.decay,
+        patience=max(5, epochs // 3),
+        seed=recipe.seed,
+    )
+    trained = lesson.train(settings, told)
+    note = (
+        f"{chosen.entry.title} ({chosen.entry.name}) was begun from nothing: epoch {trained.best} of "
+        f"{len(trained.epochs)} was best by the examples that stop it."
+    )
+    return taught(collection, rows, lesson, (trained,), told_settings(settings), (note,), told)

@@ -1,0 +1,101 @@
+"""Telling classes apart, as a task of the training loop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from tocsin.learn.perception.augment import Augmented
+from tocsin.learn.perception.prepared import Prepared
+from tocsin.learn.perception.shipped import Front
+
+JUDGED_AT_ONCE = 64
+
+
+@dataclass
+class TellApart:
+    """A network, the examples that teach it and those that judge it.
+
+    Parameters
+    ----------
+    model : front taken, gives logits float32[n, classes].
+    front : what stands before it; nothing of it is learned.
+    taught, judged_by : the examples.
+    augmented : what is done to a batch between the front's two halves.
+    fingerprint : of data, network and settings.
+    pace : name of a parameter -> how fast it learns, as a share of the rate; 1 where it is not named.
+    smoothing : share of a target that is spread over all classes.
+    mixed : parameter of the beta distribution by which pairs of examples are mixed; 0 for none.
+    """
+
+    model: nn.Module
+    front: Front
+    taught: Prepared
+    judged_by: Prepared
+    augmented: Augmented
+    fingerprint: str
+    pace: Mapping[str, float] = field(default_factory=dict)
+    smoothing: float = 0.0
+    mixed: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.still = still(self.model)
+
+    def rows(self, epoch: int) -> NDArray[np.int64]:
+        """All of them, every time."""
+        return np.arange(len(self.taught))
+
+    def loss(self, rows: Tensor) -> Tensor:
+        """The mean cross-entropy of these rows, each as it might also have been."""
+        for part in self.still:  # what is not taught keeps the averages it came with
+            part.eval()
+        places = rows.numpy()
+        device = next(self.model.parameters()).device
+        given = torch.from_numpy(np.ascontiguousarray(self.taught.given[places])).to(device)
+        label = torch.from_numpy(self.taught.label[places]).to(device)
+        x = self.augmented(self.front.unit(given))
+        if self.mixed and x.is_floating_point():
+            return self._mixed(x, label)
+        return cross_entropy(self.model(self.front.normalised(x)), label, label_smoothing=self.smoothing)
+
+    def _mixed(self, x: Tensor, label: Tensor) -> Tensor:
+        """Each example with a little of another, and so its target (mixup, Zhang et al. 2018)."""
+        both = torch._standard_gamma(torch.full((2,), self.mixed))  # its ratio has the beta distribution
+        much = float(torch.max(both) / both.sum().clamp(min=1e-12))
+        other = torch.randperm(len(x)).to(x.device)
+        logits = self.model(self.front.normalised(much * x + (1 - much) * x[other]))
+        mine = cross_entropy(logits, label, label_smoothing=self.smoothing)
+        return much * mine + (1 - much) * cross_entropy(logits, label[other], label_smoothing=self.smoothing)
+
+    def judge(self) -> float:
+        """The mean cross-entropy of the judging examples as they are."""
+        device, total = next(self.model.parameters()).device, 0.0
+        for begin in range(0, len(self.judged_by), JUDGED_AT_ONCE):
+            given: Any = self.judged_by.given[begin : begin + JUDGED_AT_ONCE]
+            label = torch.from_numpy(self.judged_by.label[begin : begin + JUDGED_AT_ONCE]).to(device)
+            logits = self.model(self.front(torch.from_numpy(np.ascontiguousarray(given)).to(device)))
+            total += float(cross_entropy(logits, label, reduction="sum"))
+        return total / max(1, len(self.judged_by))
+
+
+def still(model: nn.Module) -> tuple[nn.Module, ...]:
+    """The largest parts of a network of which nothing is taught, though there would be something to teach."""
+    found: list[nn.Module] = []
+
+    def look(part: nn.Module) -> None:
+        parameters = list(part.parameters())
+        if parameters and not any(p.requires_grad for p in parameters):
+            found.append(part)
+            return
+        for child in part.children():
+            look(child)
+
+    look(model)
+    return tuple(found)

@@ -1,0 +1,141 @@
+"""Transfer: a network that knows other things is taught these classes: its head first, then more of it from the top.
+
+Begun from published weights or from one of our own models. The head is learned on what the frozen network says, exactly and
+at once; then the upper half may move, then all of it, the deeper the more slowly. A phase that makes nothing better on the
+examples that stop it is undone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from tocsin.data.collection import Collection
+from tocsin.learn.perception.chosen import Chosen, knowing
+from tocsin.learn.perception.effort import epochs_within, multiply_adds
+from tocsin.learn.perception.heads import choose_on
+from tocsin.learn.perception.outcome import Outcome
+from tocsin.learn.perception.portions import Portions
+from tocsin.learn.perception.recipe import Recipe
+from tocsin.learn.perception.represented import represent
+from tocsin.learn.perception.teaching import Lesson, lesson_of, part_told, taught, told_settings
+from tocsin.learn.task import LoopSettings, Told, Trained, silent
+from tocsin.nets.reading import layers
+
+MINUTES = 8.0
+"""About so long by default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a kind is taught on: epochs of the last phase from and to, examples a step, peak rate at the head, decay.
+
+    Parameters
+    ----------
+    deepest : the rate of the first layer as a share of the head's; between, it falls evenly by factors.
+    """
+
+    least: int
+    most: int
+    batch: int
+    rate: float
+    decay: float
+    deepest: float
+    smoothing: float = 0.0
+    mixed: float = 0.0
+
+
+PLANS = {
+    "images": Plan(2, 12, 32, 5e-4, 0.05, 0.1, 0.05, 0.0),
+    "sound": Plan(3, 20, 32, 1e-3, 0.05, 0.1, 0.05, 0.0),
+    "text": Plan(1, 4, 32, 1e-4, 0.05, 0.3, 0.0, 0.0),
+}
+HALF, WHOLE = 0.5, 1.0
+"""The share of a network, from the top, that a phase lets move."""
+
+
+def learn_transfer(collection: Collection, rows: Portions, recipe: Recipe, told: Told = silent) -> Outcome:
+    """Head, upper half, all; ship what was best by the examples that stop it.
+
+    Raises
+    ------
+    BadInput, NotReady : the network or its weights are not there. Diverged : the training came to no finite number.
+    """
+    classes, plan = len(collection.classes), PLANS[collection.kind]
+    chosen = knowing(recipe, collection.kind, classes)
+    begun = _teach_head(collection, rows, chosen, recipe, told)
+    lesson = lesson_of(collection, rows, chosen, recipe, told, smoothing=plan.smoothing, mixed=plan.mixed)
+    cost = multiply_adds(chosen.network, chosen.front(torch.from_numpy(lesson.taught.given[:1].copy())))
+    within = 0.75 * (recipe.minutes or MINUTES)  # the first phase takes half the epochs, and less for each
+    epochs = recipe.epochs or epochs_within(
+        within, len(lesson.taught), cost, recipe.threads, least=plan.least, most=plan.most
+    )
+    phases = [] if begun else [_phase(lesson, plan, 1, 0.0, "head", part_told(told, 0.0, 0.1))]
+    phases.append(_phase(lesson, plan, max(1, epochs // 2), HALF, "half", part_told(told, 0.1, 0.4)))
+    phases.append(_phase(lesson, plan, epochs, WHOLE, "whole", part_told(told, 0.4, 1.0)))
+    note = (
+        f"{chosen.entry.title} ({chosen.entry.name}) began with {chosen.origin}; "
+        f"on the examples that stop it a loss of {phases[0].start:.3f} with a new head became {phases[-1].judged:.3f}."
+    )
+    settings = told_settings(_settings(plan, epochs, recipe.seed))
+    return taught(collection, rows, lesson, tuple(phases), settings, (note,), told)
+
+
+def _teach_head(collection: Collection, rows: Portions, chosen: Chosen, recipe: Recipe, told: Told) -> bool:
+    """Put an exact logistic regression in the place of the head; False where the head is no matrix."""
+    head = chosen.network.get_submodule(str(chosen.network.head_name))
+    if not isinstance(head, nn.Linear):
+        return False
+    every = np.concatenate([rows.train, rows.val])
+    features = represent(collection, every, chosen, None, recipe, told)
+    label, train = collection.label[every], len(rows.train)
+    later = features[train:], label[train:]
+    found = choose_on(features[:train], label[:train], later, len(collection.classes), "logistic", told=told)
+    assert found.weights is not None
+    assert found.bias is not None
+    with torch.no_grad():
+        head.weight.copy_(torch.from_numpy(found.weights.T.copy()))
+        if head.bias is not None:
+            head.bias.copy_(torch.from_numpy(found.bias))
+    return True
+
+
+def _settings(plan: Plan, epochs: int, seed: int) -> LoopSettings:
+    return LoopSettings(
+        epochs=epochs,
+        planned=epochs,
+        batch=plan.batch,
+        rate=plan.rate,
+        decay=plan.decay,
+        patience=max(3, epochs // 2),
+        seed=seed,
+    )
+
+
+def _phase(lesson: Lesson, plan: Plan, epochs: int, share: float, part: str, told: Told) -> Trained:
+    """Let this share of the network move, from the top."""
+    network = lesson.chosen.network
+    depth = depths(network)
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(depth[name] <= share)
+    pace = {name: plan.deepest ** depth[name] for name in depth}
+    trained = lesson.train(_settings(plan, epochs, lesson.recipe.seed), told, part=part, pace=pace)
+    for parameter in network.parameters():
+        parameter.requires_grad_(True)
+    return trained
+
+
+def depths(network: nn.Module) -> dict[str, float]:
+    """How deep each parameter lies, by its name: 0 the head, 1 the first layer; by the layers worth reading, in order."""
+    head, order = f"{network.head_name}.", [f"{name}." for name in layers(network)]
+    out, place = {}, 0
+    for name, _ in network.named_parameters():
+        if name.startswith(head):
+            out[name] = 0.0
+            continue
+        place = max(place, next((i for i, layer in enumerate(order) if name.startswith(layer)), place))
+        out[name] = 1.0 - place / (len(order) + 1)
+    return out
