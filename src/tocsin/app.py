@@ -26,8 +26,8 @@ from tocsin.desk.web import routes as desk_routes
 from tocsin.errors import BadInput, NotFound, TocsinError
 from tocsin.ledger import Ledger, backup, now
 from tocsin.ledger.store import Clock
-from tocsin.live import Cards, Limits, Service, routes
-from tocsin.live.http import refusal
+from tocsin.live import Cards, Limits, Predictor, Service, routes
+from tocsin.live.answers import refusal
 from tocsin.money import Rates
 
 PREFIX = "TOCSIN_"
@@ -48,6 +48,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     https : people reach the desk over https even if ``host`` is this machine, because something stands before it.
     public : the address at which people reach the desk, such as ``https://desk.bank.example``; links begin with it.
     trusted_proxies : addresses and networks, by commas, whose word counts on whom a request comes from; none by default.
+    models : directories, by commas, each a model of classes or holding some; their folders' names are their names.
     The rest are :class:`tocsin.live.Limits`, with their units in their names; ``ahead_h`` below 0 takes any time.
     """
 
@@ -71,6 +72,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     ahead_h: float = 24.0
     due_in_h: float = 24.0
     snapshot_every_s: float = 300.0
+    models: str = ""
+    predict_deadline_ms: int = 10_000
+    largest_example: int = 16 << 20
+    most_predicting: int = 32
 
     @property
     def address(self) -> str:
@@ -111,7 +116,15 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             ahead=timedelta(hours=self.ahead_h) if self.ahead_h >= 0 else None,
             due_in=timedelta(hours=self.due_in_h),
             snapshot_every=timedelta(seconds=self.snapshot_every_s),
+            predict_deadline=timedelta(milliseconds=self.predict_deadline_ms),
+            largest_example=self.largest_example,
+            most_predicting=self.most_predicting,
         )
+
+    @property
+    def places(self) -> tuple[Path, ...]:
+        """Where the models of classes lie."""
+        return tuple(Path(one.strip()) for one in self.models.split(",") if one.strip())
 
 
 def read_settings(path: Path | None = None, *, environment: Mapping[str, str] | None = None, **flags: Any) -> Settings:
@@ -213,6 +226,7 @@ def build(settings: Settings, *, clock: Clock = now) -> Starlette:
     """One application: the live service at ``/v1``, the desk at ``/``; its lifespan starts and stops the service."""
     ledger = open_ledger(settings)
     service = make_service(settings, ledger, clock=clock)
+    predictor = Predictor(settings.places, settings.limits)
     # Over plain HTTP a browser keeps a secure cookie only when it talks to its own machine, and not every browser does.
     secure = settings.address.startswith("https:") or settings.host not in _OWN_MACHINE
     desk = Desk(
@@ -227,13 +241,15 @@ def build(settings: Settings, *, clock: Clock = now) -> Starlette:
     @asynccontextmanager
     async def life(_app: Starlette) -> AsyncIterator[None]:
         service.start()
+        predictor.start()
         yield
+        predictor.stop()
         service.stop()
         ledger.close()
 
     proxies = settings.proxies
     app = Starlette(
-        routes=[*routes(service), *desk_routes(desk)],
+        routes=[*routes(service, predictor), *desk_routes(desk)],
         middleware=[Middleware(ProxyHeadersMiddleware, trusted_hosts=proxies)] if proxies else [],
         lifespan=life,
         exception_handlers={TocsinError: _refuse, HTTPException: _refuse_http},

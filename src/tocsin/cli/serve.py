@@ -11,19 +11,22 @@ from shlex import quote
 from typing import Any
 
 import click
+import msgspec
 import uvicorn
 from sqlalchemy import make_url
 
 from tocsin.app import Settings, build, open_ledger, read_settings
 from tocsin.artifact import load
+from tocsin.artifact.card import PAYMENTS, kind_of
 from tocsin.desk.access import first_admin
 from tocsin.desk.web.doors import WELCOME
 from tocsin.errors import BadInput
 from tocsin.ledger import keys, models, now
+from tocsin.live.models import Models
 
 
 @click.command()
-@click.argument("model", required=False, type=click.Path(path_type=Path))
+@click.argument("given", metavar="[MODEL]...", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--data", "folder", type=click.Path(path_type=Path), help="The data folder [tocsin-data].")
 @click.option("--settings", "settings_file", type=click.Path(path_type=Path), help="A settings file.")
 @click.option("--host", help="Where to listen [127.0.0.1].")
@@ -41,10 +44,12 @@ from tocsin.ledger import keys, models, now
 @click.option("--deadline-ms", type=int, help="After so long the owner's choice is answered [1000].")
 @click.option("--ahead-h", type=float, help="How far in the future a time may lie, in hours; -1 takes any [24].")
 @click.option("--snapshot-every-s", type=float, help="How often the memory is written to its file [300].")
-def command(model: Path | None, settings_file: Path | None, **flags: Any) -> None:
+@click.option("--models", help="Directories of models of images, sound or text, by commas; new ones are found running.")
+def command(given: tuple[Path, ...], settings_file: Path | None, **flags: Any) -> None:
     """Answer every transaction: approve, review or decline; with the desk.
 
-    MODEL is put in force if another is. Without it, the model in force serves.
+    MODEL is put in force if another is. Without it, the model in force serves. Models of images, sound or text may be
+    named too, or alone: each answers at /v1/predict/NAME, by its folder's name.
 
     \b
     Example:
@@ -53,10 +58,14 @@ def command(model: Path | None, settings_file: Path | None, **flags: Any) -> Non
         curl -H "Authorization: Bearer KEY" -H "Content-Type: application/json" \\
              -d '{"id":"p1","at":"2026-03-01T12:00:00Z","amount_minor":1999,
                   "currency":"EUR","account":"a1"}' http://127.0.0.1:8477/v1/transactions
+        tocsin serve models/world models/cats
+        curl -H "Authorization: Bearer KEY" -H "Content-Type: image/jpeg" \\
+             --data-binary @photo.jpg http://127.0.0.1:8477/v1/predict/cats
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     settings = read_settings(settings_file, **flags)
     _look_at_port(settings.host, settings.port)
+    model, settings = _by_kind(given, settings)
     _prepare(settings, model, settings.address)
     app = build(settings)
     click.echo(f"Tocsin answers at {settings.address}: the desk at /, the API at /v1/docs. Stop with Ctrl-C.", err=True)
@@ -76,6 +85,25 @@ def command(model: Path | None, settings_file: Path | None, **flags: Any) -> Non
         proxy_headers=False,  # whose word counts is a setting of the application
         timeout_graceful_shutdown=5,  # a browser that listens for news would never hang up
     )
+
+
+def _by_kind(given: tuple[Path, ...], settings: Settings) -> tuple[Path | None, Settings]:
+    """The model of payments among those given, and the settings with the others; what they are called is said.
+
+    Raises
+    ------
+    BadInput : more than one is of payments, or two of classes have one name.
+    Damaged : one is no model.
+    """
+    payments = [path for path in given if kind_of(path) == PAYMENTS]
+    if len(payments) > 1:
+        raise BadInput(f"one model of payments is in force at a time; got {len(payments)}.", field="MODEL")
+    others = [str(path) for path in given if path not in payments]
+    settings = msgspec.structs.replace(settings, models=",".join([*settings.models.split(","), *others]).strip(","))
+    names = Models(settings.places).names
+    if names:
+        click.echo(f"Models of classes answer at {settings.address}/v1/predict/NAME: {', '.join(names)}.", err=True)
+    return (payments[0] if payments else None), settings
 
 
 def _look_at_port(host: str, port: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Sequence
 from time import perf_counter, thread_time
 from typing import Any
@@ -17,32 +16,27 @@ from starlette.types import Receive, Scope, Send
 
 from tocsin.errors import BadInput, NotReady, TocsinError, TooLarge
 from tocsin.live import reads
+from tocsin.live.answers import DEADLINE, as_json, deadline_s, fault, problem, read_body, refusal
 from tocsin.live.door import Arrival, lines_of
 from tocsin.live.ids import Outcome
 from tocsin.live.judge import answer_late
 from tocsin.live.openapi import document, page
-from tocsin.live.service import Service
+from tocsin.live.predict import Predictor, predict, served
+from tocsin.live.service import NO_MODEL, Service
 from tocsin.schema import Transaction
 
-log = logging.getLogger("tocsin.live")
 LINES = (b"application/x-ndjson", b"application/jsonl", b"application/x-jsonlines")
-DEADLINE = b"tocsin-deadline-ms"
 _JSON = (b"content-type", b"application/json")
 
 
-class Problem(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """A refusal: what must hold and what was got, about which field, and the way out."""
+def routes(service: Service, predictor: Predictor | None = None) -> list[Route]:
+    """Every route of the live service: ``/v1/*``, ``/health``, ``/ready``, ``/metrics``.
 
-    error: str
-    field: str | None = None
-    hint: str | None = None
-    status: int | None = None
-    line: int | None = None
-
-
-def routes(service: Service) -> list[Route]:
-    """Every route of the live service: ``/v1/*``, ``/health``, ``/ready``, ``/metrics``."""
-    door = service.door
+    Parameters
+    ----------
+    predictor : the models of classes that answer; none of them where it is not given.
+    """
+    door, predictor = service.door, predictor or Predictor((), service.limits)
     schema = msgspec.json.encode(document())
     return [
         Route("/v1/transactions", _Post(service, door.payment, "transaction"), methods=["POST"]),
@@ -52,17 +46,14 @@ def routes(service: Service) -> list[Route]:
         Route("/v1/accounts/{account:path}", _get(service, reads.account), methods=["GET"]),
         Route("/v1/alerts", _get(service, reads.alerts_after), methods=["GET"]),
         Route("/v1/memory", _get(service, reads.memory), methods=["GET"]),
+        Route("/v1/predict/{model}", predict(service, predictor), methods=["POST"]),
+        Route("/v1/models", _get(service, lambda _service, _request: served(predictor)), methods=["GET"]),
         Route("/v1/openapi.json", _plain(lambda: Response(schema, media_type="application/json")), methods=["GET"]),
         Route("/v1/docs", _plain(lambda: HTMLResponse(page())), methods=["GET"]),
-        Route("/health", _plain(lambda: _json({"status": "ok"})), methods=["GET"]),
-        Route("/ready", _plain(lambda: _ready(service)), methods=["GET"]),
+        Route("/health", _plain(lambda: as_json({"status": "ok"})), methods=["GET"]),
+        Route("/ready", _plain(lambda: _ready(service, predictor)), methods=["GET"]),
         Route("/metrics", _get(service, _metrics), methods=["GET"]),
     ]
-
-
-def refusal(error: TocsinError) -> Response:
-    """An error as JSON, by the table of :mod:`tocsin.errors`."""
-    return Response(msgspec.json.encode(_problem(error)), error.status, media_type="application/json")
 
 
 class _Post:
@@ -79,8 +70,8 @@ class _Post:
         try:
             body, kind = await self._answer(scope, receive)
         except Exception as error:
-            known = error if isinstance(error, TocsinError) else _fault(error)
-            status, body = known.status, msgspec.json.encode(_problem(known))
+            known = error if isinstance(error, TocsinError) else fault(error)
+            status, body = known.status, msgspec.json.encode(problem(known))
             self._service.metrics.refused.labels(str(status)).inc()
         headers = [kind, (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -96,8 +87,8 @@ class _Post:
             if key == b"content-type":
                 kind = value.partition(b";")[0].strip().lower()
             elif key == DEADLINE:
-                deadline = self._deadline(value)
-        raw = await _read_body(headers, receive, service.limits.largest_body)
+                deadline = deadline_s(value, service.limits.longest_deadline)
+        raw = await read_body(headers, receive, service.limits.largest_body)
         many = kind in LINES
         if not many and kind not in (b"application/json", b""):
             raise BadInput(
@@ -146,19 +137,10 @@ class _Post:
             outcome = one if isinstance(one, TocsinError) else next(answers)
             if isinstance(outcome, TocsinError):
                 self._service.metrics.refused.labels(str(outcome.status)).inc()
-                out.append(msgspec.json.encode(_problem(outcome, line=number)))
+                out.append(msgspec.json.encode(problem(outcome, line=number)))
             else:
                 out.append(outcome)
         return b"\n".join(out) + b"\n"
-
-    def _deadline(self, value: bytes) -> float:
-        longest = self._service.limits.longest_deadline.total_seconds() * 1000
-        if not (value.isdigit() and len(value) < 10 and 1 <= int(value) <= longest):
-            raise BadInput(
-                f"a deadline must be whole milliseconds from 1 to {longest:.0f}; got something else.",
-                field=DEADLINE.decode(),
-            )
-        return int(value) / 1000
 
     def _expire(self, arrivals: list[Arrival], future: asyncio.Future[list[Outcome]]) -> None:
         """The deadline has passed: say what the owner chose; the scoring thread keeps what was said."""
@@ -176,44 +158,6 @@ class _Post:
         future.set_result(out)
 
 
-async def _read_body(headers: Sequence[tuple[bytes, bytes]], receive: Receive, most: int) -> bytes:
-    """The whole body, or ``TooLarge`` as soon as it is known to be."""
-    for key, value in headers:
-        if key == b"content-length" and value.isdigit() and int(value[:20]) > most:
-            raise _too_large(most)
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body"):
-        if len(body) > most:
-            raise _too_large(most)
-        return body
-    parts, size = [body], len(body)
-    while message.get("more_body"):
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise BadInput("the body ended before it was whole.")
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > most:
-            raise _too_large(most)
-    return b"".join(parts)
-
-
-def _fault(error: Exception) -> TocsinError:
-    """What nobody foresaw: told to the log in full, to the caller in one sentence."""
-    log.error("a request failed", exc_info=error)
-    return TocsinError("the request failed by a fault of ours.", hint="The log says more.")
-
-
-def _too_large(most: int) -> TooLarge:
-    return TooLarge(f"a body must have at most {most} bytes; this one has more.", hint="Send several smaller lists.")
-
-
-def _problem(error: TocsinError, *, line: int | None = None) -> Problem:
-    status = error.status if line is not None else None
-    return Problem(error=error.message, field=error.field, hint=error.hint, status=status, line=line)
-
-
 Read = Callable[[Service, Request], Any]
 
 
@@ -226,10 +170,10 @@ def _get(service: Service, read: Read) -> Callable[[Request], Awaitable[Response
             service.access.spend(name, 1)
             found = await run_in_threadpool(read, service, request)
         except Exception as error:
-            known = error if isinstance(error, TocsinError) else _fault(error)
+            known = error if isinstance(error, TocsinError) else fault(error)
             service.metrics.refused.labels(str(known.status)).inc()
             return refusal(known)
-        return found if isinstance(found, Response) else _json(found)
+        return found if isinstance(found, Response) else as_json(found)
 
     return endpoint
 
@@ -241,13 +185,11 @@ def _plain(answer: Callable[[], Response]) -> Callable[[Request], Awaitable[Resp
     return endpoint
 
 
-def _json(value: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(value), status, media_type="application/json")
-
-
-def _ready(service: Service) -> Response:
+def _ready(service: Service, predictor: Predictor) -> Response:
     trouble = service.trouble
-    return _json({"ready": trouble is None, "problem": trouble}, 200 if trouble is None else 503)
+    if trouble == NO_MODEL and predictor.names:  # a service that only predicts waits for nothing
+        return as_json({"ready": True, "problem": None, "payments": trouble})
+    return as_json({"ready": trouble is None, "problem": trouble}, 200 if trouble is None else 503)
 
 
 def _metrics(service: Service, _request: Request) -> Response:

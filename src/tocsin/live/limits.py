@@ -21,6 +21,9 @@ class Limits:
     ahead : how far in the future a time may lie; ``None`` takes any.
     due_in : how long analysts have for an alert.
     snapshot_every : how often the memory is written to its file; the next start replays what came after.
+    predict_deadline : when no prediction came by then, 503; a request may ask for another as above.
+    largest_example : bytes of one picture, sound or list of texts to predict; beyond it 413.
+    most_predicting : predictions that may be read, wait or be computed at once; beyond it 429.
     """
 
     deadline: timedelta = timedelta(seconds=1)
@@ -33,3 +36,6 @@ class Limits:
     ahead: timedelta | None = timedelta(days=1)
     due_in: timedelta = timedelta(hours=24)
     snapshot_every: timedelta = timedelta(minutes=5)
+    predict_deadline: timedelta = timedelta(seconds=10)
+    largest_example: int = 16 << 20
+    most_predicting: int = 32

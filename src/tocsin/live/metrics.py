@@ -41,6 +41,9 @@ class Metrics:
             "tocsin_refused", "Requests or lines refused, by status.", ["status"], registry=self._registry
         )
         self.late = Counter("tocsin_late_answers", "Payments answered at their deadline.", registry=self._registry)
+        self.predictions = Counter(
+            "tocsin_predictions", "Examples a model of classes has answered.", ["model"], registry=self._registry
+        )
         self.request_seconds = Histogram(
             "tocsin_request_seconds",
             "From the first byte of a request to its answer.",

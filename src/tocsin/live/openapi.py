@@ -11,10 +11,12 @@ import msgspec
 
 from tocsin.live import reads
 from tocsin.live.ids import Accepted
+from tocsin.live.predict import Prediction, ServedModels, Texts
 from tocsin.schema import LARGEST_AMOUNT_MINOR, AccountEvent, Decision, Label, Transaction
 
 _WORDS = (Transaction, AccountEvent, Label, Decision, Accepted)
 _FOUND = (reads.FoundDecision, reads.FoundAccount, reads.FoundAlerts, reads.MemoryState)
+_PREDICT = (Texts, Prediction, ServedModels)
 _PROBLEM = {
     "title": "Problem",
     "description": "A refusal: what must hold and what was got, about which field, and the way out.",
@@ -62,13 +64,18 @@ id with the same content gets the same answer, so sending again is always safe; 
 is the owner's choice, approve or review, with `deadline_passed` true and no score.
 
 Many at once go as JSON lines (`application/x-ndjson`): each line has its own result, in order, and the whole list is
-one commit. A card number becomes a keyed token before anything else sees it."""
+one commit. A card number becomes a keyed token before anything else sees it.
+
+Models of **classes** answer beside the payments: the bytes of a picture or a sound, or texts, to `/v1/predict/{model}`;
+`/v1/models` says which there are. Nothing of what is sent there is kept."""
 
 
 @cache
 def document() -> dict[str, Any]:
     """The OpenAPI 3.1 document."""
-    _, components = msgspec.json.schema_components([*_WORDS, *_FOUND], ref_template="#/components/schemas/{name}")
+    _, components = msgspec.json.schema_components(
+        [*_WORDS, *_FOUND, *_PREDICT], ref_template="#/components/schemas/{name}"
+    )
     for name, bounds in _BOUNDS.items():
         for word in (Transaction, AccountEvent, Label):
             field = components[word.__name__]["properties"].get(name)
@@ -103,6 +110,8 @@ def _paths() -> dict[str, Any]:
             "get": _read("An account and its newest payments", "FoundAccount", [_place("account"), limit], ("404",))
         },
         "/v1/alerts": {"get": _read("Alerts, oldest first", "FoundAlerts", [after, limit, status], ())},
+        "/v1/predict/{model}": {"post": _predict()},
+        "/v1/models": {"get": _read("The models of classes that answer here", "ServedModels", [], ())},
         "/v1/memory": {"get": _read("The state of the memory", "MemoryState", [], ())},
         "/metrics": {"get": _text_answer("Counts, times and sizes for Prometheus", "text/plain")},
         "/health": {"get": _open_answer("Whether the process answers at all", ("200",))},
@@ -110,18 +119,54 @@ def _paths() -> dict[str, Any]:
     }
 
 
-def _post(summary: str, given: str, answer: str, refusals: tuple[str, ...]) -> dict[str, Any]:
-    one, lines = {"$ref": f"#/components/schemas/{given}"}, "application/x-ndjson"
-    deadline = {
+def _deadline(about: str) -> dict[str, Any]:
+    return {
         "name": "Tocsin-Deadline-Ms",
         "in": "header",
         "required": False,
-        "description": "Milliseconds after which something is answered in any case.",
+        "description": about,
         "schema": {"type": "integer", "minimum": 1, "maximum": 60_000},
     }
+
+
+def _predict() -> dict[str, Any]:
+    top = _query(
+        "top", "Only so many classes; all where it is not given.", {"type": "integer", "minimum": 1, "maximum": 99_999}
+    )
+    late = _deadline("Milliseconds after which the answer is 503 if no prediction is there.")
+    text = {"type": "string", "minLength": 1, "description": "One text."}
+    file = {
+        "type": "string",
+        "format": "binary",
+        "description": "A picture's or a sound's file; image/* and audio/* too.",
+    }
+    texts = {"anyOf": [{"$ref": "#/components/schemas/Texts"}, {"type": "array", "items": {"type": "string"}}]}
+    return {
+        "summary": "Say what a picture, a sound or texts are",
+        "parameters": [_place("model"), top, late],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/octet-stream": {"schema": file},
+                "text/plain": {"schema": text},
+                "application/json": {"schema": texts},
+            },
+        },
+        "responses": {
+            "200": {
+                "description": "The classes, the most probable first; of a list of texts, one after another.",
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Prediction"}}},
+            },
+            **_refused("401", "404", "413", "422", "429", "500", "503"),
+        },
+    }
+
+
+def _post(summary: str, given: str, answer: str, refusals: tuple[str, ...]) -> dict[str, Any]:
+    one, lines = {"$ref": f"#/components/schemas/{given}"}, "application/x-ndjson"
     return {
         "summary": summary,
-        "parameters": [deadline],
+        "parameters": [_deadline("Milliseconds after which something is answered in any case.")],
         "requestBody": {
             "required": True,
             "content": {"application/json": {"schema": one}, lines: {"schema": {"type": "string"}}},

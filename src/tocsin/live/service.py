@@ -38,6 +38,7 @@ from tocsin.spec import Spec
 
 log = logging.getLogger("tocsin.live")
 WATCH_EVERY_S = 1.0
+NO_MODEL = "no model is in force; `tocsin model activate PATH` puts one in force"
 TRY_AGAIN = timedelta(minutes=1)
 """A model that could not be taken over is tried again after so long: its disk may be back, its copy whole."""
 
@@ -216,7 +217,7 @@ class Service:
         with self.ledger.read() as connection:
             wanted = current(connection)
         if wanted is None:
-            self.problem = "no model is in force; `tocsin model activate PATH` puts one in force"
+            self.problem = NO_MODEL
             return
         if self._scorer is None:
             self._open(wanted)
