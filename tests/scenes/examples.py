@@ -55,8 +55,12 @@ def picture(name: str, size: int, random: np.random.Generator) -> NDArray[np.uin
         "cross": (np.minimum(abs(across), abs(down)) < radius / 3) & (np.maximum(abs(across), abs(down)) < radius),
         "ring": (far < radius) & (far > radius * 0.6),
     }[name]
-    ground = random.uniform(0, 100, 3) + random.normal(0, 12, (size, size, 3))
-    paint = random.uniform(150, 255, 3) + random.normal(0, 8, (size, size, 3))
+    # Clouds behind and on the shape, so that no two pictures are near-copies of each other.
+    clouds = [
+        np.asarray(Image.fromarray(random.normal(0, 1, (7, 7)).astype(np.float32)).resize((size, size))) for _ in "ab"
+    ]
+    ground = random.uniform(20, 80, 3) + 28 * clouds[0][:, :, None] + random.normal(0, 9, (size, size, 3))
+    paint = random.uniform(170, 240, 3) + 18 * clouds[1][:, :, None] + random.normal(0, 6, (size, size, 3))
     return np.where(shape[:, :, None], paint, ground).clip(0, 255).astype(np.uint8)
 
 
@@ -92,7 +96,9 @@ def wave(name: str, samples: int, rate: int, random: np.random.Generator) -> NDA
         made = random.normal(0, 0.4, samples)
     else:
         made = (np.arange(samples) % int(rate / random.uniform(15, 30)) < 20) * random.normal(0, 1, samples)
-    return (0.5 * random.uniform(0.4, 1.0) * made.clip(-1, 1) + random.normal(0, 0.01, samples)).astype(np.float32)
+    # Loudness of its own, so that no two sounds are near-copies of each other.
+    loud = 10 ** np.interp(np.linspace(0, 11, samples), np.arange(12), random.uniform(-1.2, 0, 12))
+    return (0.6 * loud * made.clip(-1, 1) + random.normal(0, 0.005, samples)).astype(np.float32)
 
 
 def made_sentences(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -37,8 +38,32 @@ def _pillow() -> Any:
     return Image, ImageOps
 
 
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture and what its file says of it.
+
+    Parameters
+    ----------
+    pixels : uint8[h, w, 3], upright and opaque.
+    width, height : pixels in the file, before any turning; ``pixels`` may be fewer.
+    format : "JPEG", "PNG", ...
+    mode : how the file keeps colours, in Pillow's words: "RGB", "L", "CMYK", "P", "RGBA", "I;16".
+    """
+
+    pixels: NDArray[np.uint8]
+    width: int
+    height: int
+    format: str
+    mode: str
+
+
 def decode(data: bytes, *, least: int = 0) -> NDArray[np.uint8]:
-    """A picture as uint8[h, w, 3], red green blue: turned as the camera says, transparency on white, 16 bits cut to 8.
+    """A picture's pixels, uint8[h, w, 3]; parameters and errors as ``picture`` has them."""
+    return picture(data, least=least).pixels
+
+
+def picture(data: bytes, *, least: int = 0) -> Picture:
+    """A picture, red green blue: turned as the camera says, transparency on white, 16 bits cut to 8.
 
     Parameters
     ----------
@@ -56,10 +81,12 @@ def decode(data: bytes, *, least: int = 0) -> NDArray[np.uint8]:
         raise BadInput("a picture must have bytes; the file is empty.")
     try:
         with image_module.open(io.BytesIO(data), formats=_FORMATS) as image:
-            _must_be_small(image.size)
+            (width, height), mode = image.size, image.mode
+            _must_be_small(width, height)
             if least:
                 image.draft("RGB", (least, least))
-            return _opaque(operations.exif_transpose(image), image_module)
+            pixels = _opaque(operations.exif_transpose(image), image_module)
+            return Picture(pixels, width, height, image.format, mode)
     except BadInput:
         raise
     except image_module.UnidentifiedImageError as error:
@@ -71,9 +98,9 @@ def decode(data: bytes, *, least: int = 0) -> NDArray[np.uint8]:
         raise BadInput(f"a picture must be whole; this one is damaged ({said}).") from error
 
 
-def _must_be_small(size: tuple[int, int]) -> None:
-    if size[0] * size[1] > MOST_PIXELS:
-        raise BadInput(f"a picture must have at most {MOST_PIXELS:,} pixels; this one has {size[0]:,} x {size[1]:,}.")
+def _must_be_small(width: int, height: int) -> None:
+    if width * height > MOST_PIXELS:
+        raise BadInput(f"a picture must have at most {MOST_PIXELS:,} pixels; this one has {width:,} x {height:,}.")
 
 
 def _opaque(image: Any, image_module: Any) -> NDArray[np.uint8]:

@@ -25,10 +25,20 @@ MOST_SECONDS = 600
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A sound as it was recorded: float32[n, channels] in [-1, 1], samples a second."""
+    """A sound as it was recorded.
+
+    Parameters
+    ----------
+    wave : float32[n, channels], in [-1, 1].
+    rate : samples a second.
+    format : of the file and of what is in it: "WAV PCM_16", "OGG OPUS".
+    promised : samples the file says it has; more than n when it was cut short.
+    """
 
     wave: NDArray[np.float32]
     rate: int
+    format: str
+    promised: int
 
 
 @cache
@@ -58,7 +68,8 @@ def recording(data: bytes) -> Recording:
             rate = int(file.samplerate)
             most = MOST_SECONDS * rate
             # The header may promise any length: read one sample more than is allowed, not what it says.
-            wave = file.read(min(int(file.frames), most + 1), dtype="float32", always_2d=True)
+            promised, format_ = int(file.frames), f"{file.format} {file.subtype}"
+            wave = file.read(min(promised, most + 1), dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, RuntimeError, ValueError, TypeError, OSError) as error:
         said = getattr(error, "error_string", None) or str(error)
         raise BadInput(f"must be a sound (WAV, FLAC, Ogg, Opus, MP3); {str(said).rstrip('.')}.") from error
@@ -68,7 +79,7 @@ def recording(data: bytes) -> Recording:
         raise BadInput("a sound must have samples; this one has none.")
     if not np.isfinite(wave).all():
         raise BadInput("a sound must be numbers; this one holds some that are none (NaN or infinity).")
-    return Recording(np.asarray(wave, np.float32), rate)
+    return Recording(np.asarray(wave, np.float32), rate, format_, promised)
 
 
 def decode(data: bytes, *, rate: int = RATE) -> NDArray[np.float32]:
