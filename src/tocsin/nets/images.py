@@ -50,6 +50,16 @@ class Averages(nn.Module):
         return parts
 
 
+def _five_convolutions() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(3, 64, 11, stride=4, padding=2), nn.ReLU(), Pool(3, 2),
+        nn.Conv2d(64, 192, 5, padding=2), nn.ReLU(), Pool(3, 2),
+        nn.Conv2d(192, 384, 3, padding=1), nn.ReLU(),
+        nn.Conv2d(384, 256, 3, padding=1), nn.ReLU(),
+        nn.Conv2d(256, 256, 3, padding=1), nn.ReLU(), Pool(3, 2),
+    )  # fmt: skip
+
+
 class AlexNet(nn.Module):
     """Krizhevsky's network in the form torchvision publishes.
 
@@ -64,13 +74,7 @@ class AlexNet(nn.Module):
 
     def __init__(self, classes: int = 1000, dropout: float = 0.5) -> None:
         super().__init__()
-        self.features = nn.Sequential(
-            nn.Conv2d(3, 64, 11, stride=4, padding=2), nn.ReLU(), Pool(3, 2),
-            nn.Conv2d(64, 192, 5, padding=2), nn.ReLU(), Pool(3, 2),
-            nn.Conv2d(192, 384, 3, padding=1), nn.ReLU(),
-            nn.Conv2d(384, 256, 3, padding=1), nn.ReLU(),
-            nn.Conv2d(256, 256, 3, padding=1), nn.ReLU(), Pool(3, 2),
-        )  # fmt: skip
+        self.features = _five_convolutions()
         self.avgpool = Averages(6)
         self.classifier = nn.Sequential(
             nn.Dropout(dropout), nn.Linear(256 * 6 * 6, 4096), nn.ReLU(),
@@ -80,6 +84,23 @@ class AlexNet(nn.Module):
     def forward(self, pictures: Pictures) -> Logits:
         """float32[n, 3, h, w] → float32[n, classes]."""
         logits: Tensor = self.classifier(self.avgpool(self.features(pictures)).flatten(1))
+        return logits
+
+
+class AlexNetTrunk(nn.Module):
+    """AlexNet's convolutions under a head of its own: where the rest of its weights, nine tenths, is not to be had."""
+
+    head_name = "head"
+    readable = ("features.2", "features.5", "features.7", "features.9", "features.12")
+
+    def __init__(self, classes: int = 1000) -> None:
+        super().__init__()
+        self.features = _five_convolutions()
+        self.head = nn.Linear(256, classes)
+
+    def forward(self, pictures: Pictures) -> Logits:
+        """float32[n, 3, h, w] → float32[n, classes]."""
+        logits: Tensor = self.head(self.features(pictures).mean((2, 3)))
         return logits
 
 
