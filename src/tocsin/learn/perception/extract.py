@@ -10,7 +10,7 @@ import numpy as np
 from tocsin.artifact.classes import NETWORK, VOCABULARY
 from tocsin.artifact.heads import TREES
 from tocsin.data.collection import Collection
-from tocsin.learn.perception.chosen import Chosen, check_layer, knowing
+from tocsin.learn.perception.chosen import Chosen, check_layer, knowing, texts_of
 from tocsin.learn.perception.heads import TITLES, Head, choose_by_folds, choose_on
 from tocsin.learn.perception.outcome import Outcome
 from tocsin.learn.perception.portions import FOLDS, Portions, folds
@@ -28,7 +28,7 @@ def learn_extract(collection: Collection, rows: Portions, recipe: Recipe, told: 
     BadInput, NotReady : the network, its weights or the layer are not there.
     """
     classes, into = len(collection.classes), recipe.into or "svm"
-    chosen = knowing(recipe, collection.kind, classes)
+    chosen = knowing(recipe, collection.kind, classes, texts_of(collection, rows.train))
     layer = check_layer(chosen.network, recipe.layer)
     every = np.concatenate([rows.train, rows.val, rows.test])
     features = represent(collection, every, chosen, layer, recipe, told)

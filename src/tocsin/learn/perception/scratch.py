@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from tocsin.data.collection import Collection
-from tocsin.learn.perception.chosen import from_nothing
+from tocsin.learn.perception.chosen import from_nothing, texts_of
 from tocsin.learn.perception.effort import epochs_within, multiply_adds
 from tocsin.learn.perception.outcome import Outcome
 from tocsin.learn.perception.portions import Portions
@@ -49,8 +49,7 @@ def learn_scratch(collection: Collection, rows: Portions, recipe: Recipe, told: 
     ------
     BadInput : there is no such network. Diverged : the training came to no finite number.
     """
-    texts = (str(collection.raw(int(i))) for i in rows.train) if collection.kind == "text" else ()
-    chosen = from_nothing(recipe, collection.kind, len(collection.classes), texts)
+    chosen = from_nothing(recipe, collection.kind, len(collection.classes), texts_of(collection, rows.train))
     plan = PLANS[collection.kind]
     lesson = lesson_of(collection, rows, chosen, recipe, told, smoothing=plan.smoothing, mixed=plan.mixed)
     one = chosen.front(torch.from_numpy(lesson.taught.given[:1].copy()))

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from tocsin.data.collection import Collection
-from tocsin.learn.perception.chosen import Chosen, knowing
+from tocsin.learn.perception.chosen import Chosen, knowing, texts_of
 from tocsin.learn.perception.effort import epochs_within, multiply_adds
 from tocsin.learn.perception.heads import choose_on
 from tocsin.learn.perception.outcome import Outcome
@@ -65,7 +65,7 @@ def learn_transfer(collection: Collection, rows: Portions, recipe: Recipe, told:
     BadInput, NotReady : the network or its weights are not there. Diverged : the training came to no finite number.
     """
     classes, plan = len(collection.classes), PLANS[collection.kind]
-    chosen = knowing(recipe, collection.kind, classes)
+    chosen = knowing(recipe, collection.kind, classes, texts_of(collection, rows.train))
     begun = _teach_head(collection, rows, chosen, recipe, told)
     lesson = lesson_of(collection, rows, chosen, recipe, told, smoothing=plan.smoothing, mixed=plan.mixed)
     cost = multiply_adds(chosen.network, chosen.front(torch.from_numpy(lesson.taught.given[:1].copy())))
