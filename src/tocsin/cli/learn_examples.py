@@ -17,9 +17,11 @@ from rich.table import Table as Grid
 from tocsin.artifact.classes import ClassesCard
 from tocsin.artifact.folder import check_free, write
 from tocsin.data.collection import Collection, collect
+from tocsin.data.dirt import dirt
 from tocsin.errors import BadInput
 from tocsin.learn.perception.learned import Learned, choose_way, learn
 from tocsin.learn.perception.recipe import Recipe
+from tocsin.learn.perception.suspicion import sentences
 from tocsin.learn.task import Told
 
 MOST_THREADS = 4
@@ -81,7 +83,10 @@ def _learn(
 
         for note in why:
             progress.console.print(escape(note), highlight=False)
-        learned = learn(collection, recipe, told)
+        found = dirt(collection, told)
+        for finding in found.findings:
+            progress.console.print(f"Note: {escape(finding.said)}", highlight=False)
+        learned = learn(collection, recipe, told, good=found.good & ~found.leaking, twin=found.twin)
         told("writing the model", 0.0)
         card = write(
             out, learned.card, learned.files, also=lambda folder: _also(folder, collection, learned, told, report)
@@ -119,7 +124,7 @@ def _summarise(console: Console, collection: Collection, learned: Learned, card:
         f"judged by {rows.held_out}.",
         highlight=False,
     )
-    for note in learned.notes:
+    for note in (*learned.notes, *sentences(collection, learned.doubts)):
         console.print(f"Note: {escape(note)}", highlight=False)
     found = learned.quality
     if found is not None:

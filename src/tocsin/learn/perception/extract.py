@@ -34,11 +34,12 @@ def learn_extract(collection: Collection, rows: Portions, recipe: Recipe, told: 
     features = represent(collection, every, chosen, layer, recipe, told)
     train, val = len(rows.train), len(rows.val)
     label = collection.label[every]
+    unseen = None
     if into != "trees" and not rows.own_val:
         taught = np.arange(train + val)
-        groups = np.asarray(collection.group)[every[taught]]
-        fold = folds(label[taught], groups, recipe.seed, FOLDS)
-        head, _ = choose_by_folds(features[taught], label[taught], fold, classes, into, told=told)
+        fold = folds(label[taught], rows.groups[every[taught]], recipe.seed, FOLDS)
+        head, said = choose_by_folds(features[taught], label[taught], fold, classes, into, told=told)
+        unseen = every[taught], said
     else:
         later = features[train : train + val], label[train : train + val]
         head = choose_on(
@@ -57,6 +58,7 @@ def learn_extract(collection: Collection, rows: Portions, recipe: Recipe, told: 
         into,
         {**settings, "features": features.shape[1]},
         (note,),
+        unseen,
     )
 
 

@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 
 from tocsin.artifact.classes import ClassesCard, TaughtWith
 from tocsin.data.collection import Collection
+from tocsin.data.dirt import Doubt
 from tocsin.learn.perception.outcome import Outcome, Setting
 from tocsin.learn.perception.portions import Portions, portions
 from tocsin.learn.perception.recipe import Recipe, Way
+from tocsin.learn.perception.suspicion import doubts_of
 from tocsin.learn.task import Epoch, Told, silent
 from tocsin.measure.classes import ClassQuality, measure, softmax
 
@@ -48,6 +50,7 @@ class Learned:
     card, files : for :func:`tocsin.artifact.folder.write`.
     quality : by the test; None where it is empty.
     epochs : of the training of a network.
+    doubts : labels that look wrong, the firmest first; only of ways that ask each example of a model it did not teach (extract).
     notes : what a reader should know: what was chosen and why, what was left out.
     """
 
@@ -58,16 +61,23 @@ class Learned:
     portions: Portions
     epochs: tuple[Epoch, ...] = ()
     notes: tuple[str, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
 
 
 def learn(
-    collection: Collection, recipe: Recipe, told: Told = silent, *, good: NDArray[np.bool_] | None = None
+    collection: Collection,
+    recipe: Recipe,
+    told: Told = silent,
+    *,
+    good: NDArray[np.bool_] | None = None,
+    twin: NDArray[np.int64] | None = None,
 ) -> Learned:
     """Learn from a collection, and measure on what was never looked at.
 
     Parameters
     ----------
     good : bool[n], the rows that may be used (:func:`tocsin.data.dirt.dirt`); all by default.
+    twin : int64[n], copies of one example have one number, and stay on one side.
 
     Raises
     ------
@@ -75,7 +85,7 @@ def learn(
     NotReady : what the way needs is not installed, or a network's weights are not here.
     """
     recipe, chosen_why = choose_way(recipe, collection.kind)
-    rows = portions(collection, good=good, held_out=recipe.held_out, seed=recipe.seed)
+    rows = portions(collection, good=good, twin=twin, held_out=recipe.held_out, seed=recipe.seed)
     assert recipe.way is not None
     outcome = _ways()[recipe.way](collection, rows, recipe, told)
     probability = softmax(outcome.logits, outcome.temperature)
@@ -83,9 +93,9 @@ def learn(
     quality = measure(probability, label) if len(label) else None
     card = _card(collection, recipe, rows, outcome, quality)
     notes = (*chosen_why, *collection.notes, *rows.notes, *outcome.notes)
-    return Learned(
-        card, outcome.files, quality, Predictions(rows.test, label, probability), rows, outcome.epochs, notes
-    )
+    doubts = doubts_of(collection, *outcome.unseen) if outcome.unseen is not None else ()
+    seen = Predictions(rows.test, label, probability)
+    return Learned(card, outcome.files, quality, seen, rows, outcome.epochs, notes, doubts)
 
 
 def choose_way(recipe: Recipe, kind: str) -> tuple[Recipe, tuple[str, ...]]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tocsin.data.prepare import Preparation
 from tocsin.learn.task import Epoch
 
+Ints = NDArray[np.int64]
 Setting = float | int | str | bool | None
 
 
@@ -24,6 +25,8 @@ class Outcome:
     temperature : by examples that taught nothing.
     network, layer, into : as the card has them.
     settings : what was chosen, by name.
+    unseen : rows that may be learned from, and the logits float64[m, classes] a model gave them that they had not taught, where
+        the way makes such.
     epochs : of the training of a network, all phases one after another, numbered through.
     """
 
@@ -36,4 +39,5 @@ class Outcome:
     into: str = ""
     settings: dict[str, Setting] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    unseen: tuple[Ints, NDArray[np.float64]] | None = None
     epochs: tuple[Epoch, ...] = ()

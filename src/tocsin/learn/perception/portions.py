@@ -6,7 +6,7 @@ share is set aside: the same share of every class, and never one group (speaker,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,9 @@ class Portions:
     ----------
     train, val, test : int64[...], rising, of known label; no row twice. ``test`` may be empty.
     own_val : whether the data itself says which examples stop and calibrate; otherwise ``val`` is a share of its train.
-    held_out : in words, what is judged by and who chose it. notes : what else a reader should know.
+    held_out : in words, what is judged by and who chose it.
+    groups : str[n] of the whole collection, what must not be parted; "" for nothing.
+    notes : what else a reader should know.
     """
 
     train: Ints
@@ -37,6 +39,7 @@ class Portions:
     test: Ints
     own_val: bool
     held_out: str
+    groups: NDArray[np.str_]
     notes: tuple[str, ...] = ()
 
     @property
@@ -45,13 +48,21 @@ class Portions:
         return np.sort(np.concatenate([self.train, self.val]))
 
 
-def portions(collection: Collection, *, good: NDArray[np.bool_] | None = None, held_out: float, seed: int) -> Portions:
+def portions(
+    collection: Collection,
+    *,
+    good: NDArray[np.bool_] | None = None,
+    twin: Ints | None = None,
+    held_out: float,
+    seed: int,
+) -> Portions:
     """Decide it for a collection.
 
     Parameters
     ----------
     good : bool[n], rows that may be used; all by default. Only what may be learned from is picked over: the test stays whole
         as far as it can be read.
+    twin : int64[n]; examples with the same number are copies of each other and stay on one side, as a group does.
     held_out : share judged by where no part is called test.
 
     Raises
@@ -66,7 +77,7 @@ def portions(collection: Collection, *, good: NDArray[np.bool_] | None = None, h
     test = np.flatnonzero(usable & (part == "test"))
     val = np.flatnonzero(usable & (part == "val"))
     train = np.flatnonzero(usable & (part != "test") & (part != "val"))
-    groups = np.asarray(collection.group)
+    groups = groups_of(collection, twin)
     if len(test):
         said = f"the {len(test):,} examples that the data calls test"
     else:
@@ -74,7 +85,7 @@ def portions(collection: Collection, *, good: NDArray[np.bool_] | None = None, h
             train, val = val, val[:0]
         away = share(collection.label[train], groups[train], held_out, seed)
         train, test = train[~away], train[away]
-        grouped = " by group" if groups.any() else ""
+        grouped = " by group" if any(collection.group) else ""
         said = (
             f"{len(test):,} examples, {held_out:.0%} of each class, set aside{grouped} because no part is called test"
         )
@@ -82,12 +93,22 @@ def portions(collection: Collection, *, good: NDArray[np.bool_] | None = None, h
     if not own:
         away = share(collection.label[train], groups[train], STOPPING, seed + 1)
         train, val = train[~away], train[away]
-    found = Portions(train, val, test, own, said, tuple(notes))
+    found = Portions(train, val, test, own, said, groups)
     check_learnable(collection, found.train)
     lost = [collection.classes[c] for c in set(collection.label[test]) - set(collection.label[found.taught])]
     if lost:
         notes.append(f"of {', '.join(sorted(lost))} there is nothing to learn from, only to judge by.")
-    return Portions(found.train, found.val, found.test, own, said, tuple(notes))
+    return replace(found, notes=tuple(notes))
+
+
+def groups_of(collection: Collection, twin: Ints | None = None) -> NDArray[np.str_]:
+    """str[n]: what must not be parted: the collection's groups, and where it has none, copies of one example; "" for neither."""
+    groups = np.asarray(collection.group, dtype=np.str_)
+    if twin is None or not len(twin):
+        return groups
+    _, number, times = np.unique(twin, return_inverse=True, return_counts=True)
+    copies = np.char.add("copies ", number.astype(str))
+    return np.where((groups == "") & (times[number] > 1), copies, groups)
 
 
 def check_learnable(collection: Collection, rows: Ints) -> None:
