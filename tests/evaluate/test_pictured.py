@@ -7,13 +7,14 @@ import io
 import re
 import wave
 import zipfile
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from scenes.pages import Reader
+from scenes.pages import read as read_page
 from tocsin.artifact.classes import ClassesCard, TaughtWith
 from tocsin.data.collection import Collection, collect, texts
 from tocsin.data.prepare import Preparation
@@ -26,39 +27,8 @@ from tocsin.evaluate.sheets import heat, marked, spectrogram
 CLASSES = ("cat", "dog <b>", "eel")
 
 
-class Reader(HTMLParser):
-    """Collects tags and text, and refuses what is not closed in order."""
-
-    void = frozenset({"meta", "line", "circle", "polyline", "img", "input", "br", "link", "rect"})
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in self.void:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in self.void:
-            assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open[-1:] != ["style"]:
-            self.text.append(data)
-
-
 def read(path: Path) -> Reader:
-    reader = Reader()
-    reader.feed(path.read_text(encoding="utf-8"))
-    assert reader.open == []
-    return reader
+    return read_page(path.read_text(encoding="utf-8"))
 
 
 def jpeg(seed: int) -> bytes:

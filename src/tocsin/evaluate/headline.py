@@ -59,8 +59,7 @@ def sentences(found: ClassFindings, plain: Rival | None = None) -> list[str]:
     out.append(_doubt(found))
     few = [c.name for c in found.classes if 0 < c.examples < 30]
     if few:
-        are = "is" if len(few) == 1 else "are"
-        out.append(f"Of {_listed(few)} there {are} fewer than 30 examples here: what is said of that is rough.")
+        out.append(f"Of {_listed(few)} there are fewer than 30 examples here: what is said of that is rough.")
     if none := [c.name for c in found.classes if not c.examples]:
         out.append(f"Of {_listed(none)} there is no example here: nothing is known of that.")
     return out
