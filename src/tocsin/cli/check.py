@@ -1,4 +1,4 @@
-"""``tocsin check``: read a data set and say in words what is in it and what is wrong."""
+"""``tocsin check``: read a data set and say in words what is in it and what is wrong; here payments."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from rich.markup import escape
 from rich.table import Table as Grid
 
 from tocsin import spec as specs
+from tocsin.cli.check_examples import are_examples, check_examples
 from tocsin.data.guess import fitting, starter
 from tocsin.data.split import say_time
 from tocsin.data.summary import Summary, sparkline, summarise
 from tocsin.data.transactions import read
+from tocsin.errors import BadInput
 from tocsin.money import Rates
 from tocsin.schema import exponent_of
 from tocsin.spec import Spec
@@ -23,31 +25,52 @@ from tocsin.spec import Spec
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--spec", "spec_name", metavar="SPEC", help="A ready spec's name, or a path that ends in .toml.")
-@click.option("--events", type=click.Path(path_type=Path), help="A second file with the account events.")
-@click.option("--rates", type=click.Path(path_type=Path), help="Rates to the base currency (TOML).")
-@click.option("--bad", type=click.Path(path_type=Path), help="Put the bad rows aside here (.csv, .jsonl, .parquet).")
-@click.option("--starter", "print_starter", is_flag=True, help="Print a first spec for this file and stop.")
+@click.option("--spec", "spec_name", metavar="SPEC", help="Payments: a ready spec's name, or a path ending in .toml.")
+@click.option("--events", type=click.Path(path_type=Path), help="Payments: a second file with the account events.")
+@click.option("--rates", type=click.Path(path_type=Path), help="Payments: rates to the base currency (TOML).")
+@click.option("--starter", "print_starter", is_flag=True, help="Payments: print a first spec for this file and stop.")
+@click.option("--bad", type=click.Path(path_type=Path), help="Put what is bad aside here (.csv, .jsonl, .parquet).")
+@click.option("--kind", help="Examples: images, sound or text, where a folder holds several.")
+@click.option("--column", help="Examples: a table's column of texts or of file names.")
+@click.option("--label", help="Examples: a table's column with the class.")
+@click.option("--split", help="Examples: a table's column with the part, or COLUMN=VALUE for the test.")
+@click.option("--group", help="Examples: a table's column with the speaker, patient or the like.")
 def command(
     file: Path,
     spec_name: str | None,
     events: Path | None,
     rates: Path | None,
-    bad: Path | None,
     print_starter: bool,
+    bad: Path | None,
+    **columns: str | None,
 ) -> None:
-    """Read a file of payments and say in words what is in it and what is wrong with which rows.
+    """Read a data set and say in words what is in it and what is wrong with what.
 
-    FILE is CSV, JSON lines or Parquet, plain or compressed by gzip, zstd or bz2. Without --spec the ready spec that fits
-    the columns is taken, or, where none fits, a first guess. The exit code is 0 when every row is good and 1 when some
-    are bad; good rows go through all the same wherever a file is read.
+    Payments: FILE is CSV, JSON lines or Parquet, plain or compressed by gzip, zstd or bz2. Without --spec the ready spec
+    that fits the columns is taken, or, where none fits, a first guess.
+
+    Pictures, sounds, texts: FILE is a folder or zip archive with a folder a class, or a table with a column of texts or
+    of file names. Named are unreadable files, copies and near-copies (across train and test above all), classes too
+    small or given away by the size of their files, silent or clipped sounds, harmed texts.
+
+    The exit code is 0 when all is good and 1 when some is bad; what is good goes through all the same wherever it is read.
 
     \b
     Examples:
       tocsin check payments.csv
       tocsin check payments.csv --starter > mine.toml
       tocsin check payments.csv.gz --spec mine.toml --bad bad.csv
+      tocsin check photos/
+      tocsin check messages.csv --column body --label folder
     """
+    of_payments = {"--spec": spec_name, "--events": events, "--rates": rates, "--starter": print_starter or None}
+    given = next((name for name, value in of_payments.items() if value is not None), None)
+    asked = next((f"--{name}" for name, value in columns.items() if value is not None), None)
+    if given and asked:
+        raise BadInput(f"{given} is about payments and {asked} about examples; give one of them.", field=asked)
+    if asked or (given is None and are_examples(file)):
+        check_examples(file, columns, bad)
+        return
     if print_starter:
         click.echo(starter(file), nl=False)
         return
