@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 SPEED = 1.5e10
 """Multiply-adds a second and thread that a training of such networks comes to on a machine of today."""
+ENOUGH = 150
 _FORWARD_AND_BACK = 3
 """A step costs about three times what looking costs."""
 
@@ -53,3 +54,13 @@ def epochs_within(minutes: float, examples: int, cost: int, threads: int = 1, *,
     """
     visits = minutes * 60 * SPEED * threads / (_FORWARD_AND_BACK * max(1, cost))
     return int(min(most, max(least, visits // max(1, examples))))
+
+
+def batch_of(examples: int, most: int) -> int:
+    """Examples a step: so many that an epoch has some steps even where examples are few."""
+    return max(8, min(most, examples // 12))
+
+
+def enough_epochs(least: int, examples: int, batch: int) -> int:
+    """At least so many epochs that there are ``ENOUGH`` steps; running averages of a network settle no earlier."""
+    return max(least, -(-ENOUGH // max(1, -(-examples // batch))))

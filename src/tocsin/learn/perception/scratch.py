@@ -11,7 +11,7 @@ import torch
 
 from tocsin.data.collection import Collection
 from tocsin.learn.perception.chosen import from_nothing, texts_of
-from tocsin.learn.perception.effort import epochs_within, multiply_adds
+from tocsin.learn.perception.effort import batch_of, enough_epochs, epochs_within, multiply_adds
 from tocsin.learn.perception.outcome import Outcome
 from tocsin.learn.perception.portions import Portions
 from tocsin.learn.perception.recipe import Recipe
@@ -54,13 +54,15 @@ def learn_scratch(collection: Collection, rows: Portions, recipe: Recipe, told: 
     lesson = lesson_of(collection, rows, chosen, recipe, told, smoothing=plan.smoothing, mixed=plan.mixed)
     one = chosen.front(torch.from_numpy(lesson.taught.given[:1].copy()))
     cost = multiply_adds(chosen.network, one)
+    batch = batch_of(len(lesson.taught), plan.batch)
+    least = enough_epochs(plan.least, len(lesson.taught), batch)
     epochs = recipe.epochs or epochs_within(
-        recipe.minutes or MINUTES, len(lesson.taught), cost, recipe.threads, least=plan.least, most=plan.most
+        recipe.minutes or MINUTES, len(lesson.taught), cost, recipe.threads, least=least, most=max(least, plan.most)
     )
     settings = LoopSettings(
         epochs=epochs,
         planned=epochs,
-        batch=plan.batch,
+        batch=batch,
         rate=plan.rate,
         decay=plan.decay,
         patience=max(5, epochs // 3),

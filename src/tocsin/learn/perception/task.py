@@ -17,6 +17,8 @@ from tocsin.learn.perception.prepared import Prepared
 from tocsin.learn.perception.shipped import Front
 
 JUDGED_AT_ONCE = 64
+_SHORTEST = 8
+"""Words: as many as any window of a network looks at."""
 
 
 @dataclass
@@ -58,7 +60,7 @@ class TellApart:
             part.eval()
         places = rows.numpy()
         device = next(self.model.parameters()).device
-        given = torch.from_numpy(np.ascontiguousarray(self.taught.given[places])).to(device)
+        given = torch.from_numpy(_as_long_as_said(self.taught.given[places])).to(device)
         label = torch.from_numpy(self.taught.label[places]).to(device)
         x = self.augmented(self.front.unit(given))
         if self.mixed and x.is_floating_point():
@@ -80,9 +82,17 @@ class TellApart:
         for begin in range(0, len(self.judged_by), JUDGED_AT_ONCE):
             given: Any = self.judged_by.given[begin : begin + JUDGED_AT_ONCE]
             label = torch.from_numpy(self.judged_by.label[begin : begin + JUDGED_AT_ONCE]).to(device)
-            logits = self.model(self.front(torch.from_numpy(np.ascontiguousarray(given)).to(device)))
+            logits = self.model(self.front(torch.from_numpy(_as_long_as_said(given)).to(device)))
             total += float(cross_entropy(logits, label, reduction="sum"))
         return total / max(1, len(self.judged_by))
+
+
+def _as_long_as_said(given: NDArray[Any]) -> NDArray[Any]:
+    """Texts int64[n, length] without the places where none of them has a word; all else as it is."""
+    if given.dtype == np.int64:
+        long = int((given != 0).any(axis=0).nonzero()[0].max(initial=0)) + 1
+        given = given[:, : max(_SHORTEST, long)]
+    return np.ascontiguousarray(given)
 
 
 def still(model: nn.Module) -> tuple[nn.Module, ...]:

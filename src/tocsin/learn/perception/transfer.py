@@ -7,15 +7,16 @@ examples that stop it is undone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import nn
 
 from tocsin.data.collection import Collection
+from tocsin.data.images import decode
 from tocsin.learn.perception.chosen import Chosen, knowing, texts_of
-from tocsin.learn.perception.effort import epochs_within, multiply_adds
+from tocsin.learn.perception.effort import batch_of, epochs_within, multiply_adds
 from tocsin.learn.perception.heads import choose_on
 from tocsin.learn.perception.outcome import Outcome
 from tocsin.learn.perception.portions import Portions
@@ -53,6 +54,8 @@ PLANS = {
     "sound": Plan(3, 20, 32, 1e-3, 0.05, 0.1, 0.05, 0.0),
     "text": Plan(1, 4, 32, 1e-4, 0.05, 0.3, 0.0, 0.0),
 }
+SMALL, LARGE = 128, 192
+_LOOKED_AT = 40
 HALF, WHOLE = 0.5, 1.0
 """The share of a network, from the top, that a phase lets move."""
 
@@ -65,23 +68,26 @@ def learn_transfer(collection: Collection, rows: Portions, recipe: Recipe, told:
     BadInput, NotReady : the network or its weights are not there. Diverged : the training came to no finite number.
     """
     classes, plan = len(collection.classes), PLANS[collection.kind]
+    if recipe.source is None:
+        recipe = replace(recipe, size=recipe.size or size_of(collection, rows))
     chosen = knowing(recipe, collection.kind, classes, texts_of(collection, rows.train))
     begun = _teach_head(collection, rows, chosen, recipe, told)
     lesson = lesson_of(collection, rows, chosen, recipe, told, smoothing=plan.smoothing, mixed=plan.mixed)
     cost = multiply_adds(chosen.network, chosen.front(torch.from_numpy(lesson.taught.given[:1].copy())))
     within = 0.75 * (recipe.minutes or MINUTES)  # the first phase takes half the epochs, and less for each
+    batch = batch_of(len(lesson.taught), plan.batch)
     epochs = recipe.epochs or epochs_within(
         within, len(lesson.taught), cost, recipe.threads, least=plan.least, most=plan.most
     )
-    phases = [] if begun else [_phase(lesson, plan, 1, 0.0, "head", part_told(told, 0.0, 0.1))]
-    phases.append(_phase(lesson, plan, max(1, epochs // 2), HALF, "half", part_told(told, 0.1, 0.4)))
-    phases.append(_phase(lesson, plan, epochs, WHOLE, "whole", part_told(told, 0.4, 1.0)))
+    loop = replace(_settings(plan, recipe.seed), batch=batch)
+    phases = [] if begun else [_phase(lesson, plan, _for(loop, 1), 0.0, "head", part_told(told, 0.0, 0.1))]
+    phases.append(_phase(lesson, plan, _for(loop, max(1, epochs // 2)), HALF, "half", part_told(told, 0.1, 0.4)))
+    phases.append(_phase(lesson, plan, _for(loop, epochs), WHOLE, "whole", part_told(told, 0.4, 1.0)))
     note = (
         f"{chosen.entry.title} ({chosen.entry.name}) began with {chosen.origin}; "
         f"on the examples that stop it a loss of {phases[0].start:.3f} with a new head became {phases[-1].judged:.3f}."
     )
-    settings = told_settings(_settings(plan, epochs, recipe.seed))
-    return taught(collection, rows, lesson, tuple(phases), settings, (note,), told)
+    return taught(collection, rows, lesson, tuple(phases), told_settings(_for(loop, epochs)), (note,), told)
 
 
 def _teach_head(collection: Collection, rows: Portions, chosen: Chosen, recipe: Recipe, told: Told) -> bool:
@@ -103,26 +109,23 @@ def _teach_head(collection: Collection, rows: Portions, chosen: Chosen, recipe: 
     return True
 
 
-def _settings(plan: Plan, epochs: int, seed: int) -> LoopSettings:
-    return LoopSettings(
-        epochs=epochs,
-        planned=epochs,
-        batch=plan.batch,
-        rate=plan.rate,
-        decay=plan.decay,
-        patience=max(3, epochs // 2),
-        seed=seed,
-    )
+def _settings(plan: Plan, seed: int) -> LoopSettings:
+    return LoopSettings(rate=plan.rate, decay=plan.decay, seed=seed)
 
 
-def _phase(lesson: Lesson, plan: Plan, epochs: int, share: float, part: str, told: Told) -> Trained:
+def _for(settings: LoopSettings, epochs: int) -> LoopSettings:
+    """The same for so many epochs."""
+    return replace(settings, epochs=epochs, planned=epochs, patience=max(3, epochs // 2))
+
+
+def _phase(lesson: Lesson, plan: Plan, settings: LoopSettings, share: float, part: str, told: Told) -> Trained:
     """Let this share of the network move, from the top."""
     network = lesson.chosen.network
     depth = depths(network)
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(depth[name] <= share)
     pace = {name: plan.deepest ** depth[name] for name in depth}
-    trained = lesson.train(_settings(plan, epochs, lesson.recipe.seed), told, part=part, pace=pace)
+    trained = lesson.train(settings, told, part=part, pace=pace)
     for parameter in network.parameters():
         parameter.requires_grad_(True)
     return trained
@@ -139,3 +142,20 @@ def depths(network: nn.Module) -> dict[str, float]:
         place = max(place, next((i for i, layer in enumerate(order) if name.startswith(layer)), place))
         out[name] = 1.0 - place / (len(order) + 1)
     return out
+
+
+def size_of(collection: Collection, rows: Portions) -> int | None:
+    """Pixels a side at which pictures are learned from: their own, between ``SMALL`` and ``LARGE``; None for other kinds.
+
+    A network made for larger pictures does nearly as well on them, and every step costs as much as there are pixels.
+    """
+    if collection.kind != "images":
+        return None
+    some = rows.train[:: max(1, len(rows.train) // _LOOKED_AT)]
+    own = int(np.median([min(decode(_bytes(collection.raw(int(i)))).shape[:2]) for i in some]))
+    return int(min(LARGE, max(SMALL, -(-own // 32) * 32)))
+
+
+def _bytes(raw: bytes | str) -> bytes:
+    assert isinstance(raw, bytes)
+    return raw
