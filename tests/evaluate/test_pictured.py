@@ -18,11 +18,12 @@ from scenes.pages import read as read_page
 from tocsin.artifact.classes import ClassesCard, TaughtWith
 from tocsin.data.collection import Collection, collect, texts
 from tocsin.data.prepare import Preparation
-from tocsin.evaluate.classcharts import Course, course_of
+from tocsin.evaluate.classcharts import Course, course_of, course_of_epochs
 from tocsin.evaluate.headline import Rival
 from tocsin.evaluate.pictured import write_report
 from tocsin.evaluate.saliency import Saliency, left_out_of_text
 from tocsin.evaluate.sheets import heat, marked, spectrogram
+from tocsin.learn.task import Epoch
 
 CLASSES = ("cat", "dog <b>", "eel")
 
@@ -253,3 +254,12 @@ def test_a_course_is_read_from_the_loops_file(tmp_path: Path) -> None:
     assert course_of(file) == Course(epochs=((1, 0.5, 0.6),), best=1)
     file.write_text("[]")
     assert course_of(file) is None
+
+
+def test_a_course_is_made_of_the_epochs_of_a_training() -> None:
+    epochs = [Epoch(i + 1, 1.0 / (i + 1), judged, 0.1, 1.0) for i, judged in enumerate((0.9, 0.5, 0.7))]
+    course = course_of_epochs(epochs)
+    assert course is not None
+    assert course.best == 2
+    assert course.epochs[0] == (1, 1.0, 0.9)
+    assert course_of_epochs([]) is None

@@ -100,10 +100,13 @@ def _also(folder: Path, collection: Collection, learned: Learned, told: Told, re
     """What lies beside a model and is no part of it."""
     if not report or learned.quality is None:
         return
-    from tocsin.artifact.classes import REPORT
+    from tocsin.artifact.classes import NETWORK, REPORT, Classifier
+    from tocsin.evaluate.attribution import explainer
+    from tocsin.evaluate.classcharts import course_of_epochs
     from tocsin.evaluate.pictured import write_report
 
     seen = learned.predictions
+    model = Classifier(learned.card, learned.files)
     write_report(
         folder / REPORT,
         learned.card,
@@ -111,6 +114,8 @@ def _also(folder: Path, collection: Collection, learned: Learned, told: Told, re
         seen.rows,
         seen.probability,
         seen.label,
+        explainer(model, learned.files.get(NETWORK)),
+        course_of_epochs(learned.epochs),
         notes=learned.notes,
         told=told,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from tocsin.evaluate.charts import Axis, Line, bars, count, lines, percent
 from tocsin.evaluate.confusion import ClassFindings
 from tocsin.evaluate.headline import Rival
 from tocsin.evaluate.matrix import matrix, pairs
+from tocsin.learn.task import Epoch
 
 _MOST_CLASSES = 30
 
@@ -46,6 +48,14 @@ def course_of(training: Path) -> Course | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return Course(epochs=epochs, best=int(said.get("best", 0))) if epochs else None
+
+
+def course_of_epochs(epochs: Sequence[Epoch]) -> Course | None:
+    """The epochs of a training, as they went; None where no network was trained."""
+    if not epochs:
+        return None
+    best = min(epochs, key=lambda epoch: epoch.judged)
+    return Course(epochs=tuple((e.number, e.loss, e.judged) for e in epochs), best=best.number)
 
 
 def charts(found: ClassFindings, course: Course | None, plain: Rival | None) -> list[Chart]:
