@@ -119,8 +119,7 @@ def places(names: Sequence[str], source: str) -> list[Place]:
         others = sorted(top for top in tops if not part_of(top))
         if others:
             raise BadInput(
-                f"in {source} every folder beside train must be a part too (train, val, test); "
-                f"{others[0]!r} with {tops[others[0]]:,} examples is none.",
+                f"in {source} every folder beside train must be a part too (train, val, test); {others[0]!r} is none.",
                 field="data",
                 hint="Put it elsewhere, or give its path alone.",
             )

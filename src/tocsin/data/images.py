@@ -90,7 +90,7 @@ def picture(data: bytes, *, least: int = 0) -> Picture:
     except BadInput:
         raise
     except image_module.UnidentifiedImageError as error:
-        raise BadInput(f"must be a picture ({', '.join(_FORMATS)}); the bytes are {_look(data)}.") from error
+        raise BadInput(f"must be a picture ({', '.join(_FORMATS)}); its bytes {_look(data)}.") from error
     except (image_module.DecompressionBombError, image_module.DecompressionBombWarning) as error:
         raise BadInput(f"a picture must have at most {MOST_PIXELS:,} pixels; this one unpacks to more.") from error
     except Exception as error:  # decoders of hostile bytes raise whatever comes
@@ -119,7 +119,8 @@ def _opaque(image: Any, image_module: Any) -> NDArray[np.uint8]:
 
 def _look(data: bytes) -> str:
     """The first bytes, as a person may know them."""
-    return "text" if data[:64].isascii() and data[:64].decode("ascii").isprintable() else f"0x{data[:8].hex()}..."
+    start = data[:64]
+    return "are text" if start.isascii() and start.decode("ascii").isprintable() else f"begin with 0x{data[:8].hex()}"
 
 
 def fitted(picture: NDArray[np.uint8], size: int, fit: str = "cover") -> NDArray[np.uint8]:
