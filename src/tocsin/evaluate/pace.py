@@ -1,0 +1,112 @@
+"""How long teaching a network takes on this machine: a few of its steps, timed, times how many are planned."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn.functional import cross_entropy
+
+from tocsin.data.collection import Collection
+from tocsin.learn.perception import scratch, transfer
+from tocsin.learn.perception.augment import augmented
+from tocsin.learn.perception.chosen import Chosen, from_nothing, knowing, texts_of
+from tocsin.learn.perception.effort import epochs_within, multiply_adds
+from tocsin.learn.perception.portions import Portions
+from tocsin.learn.perception.recipe import Recipe
+
+Clock = Callable[[], float]
+AT_ONCE = 8
+"""Examples of a timed step: few, so that it is quick; what an example costs hardly depends on it."""
+STOPPED = 0.9
+"""Share of the planned epochs that trainings usually run before they are stopped."""
+FIXED_SECONDS = 8.0
+"""Loading, writing the graph and checking it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What an example costs.
+
+    Parameters
+    ----------
+    step, look : seconds an example, to learn from it and to look at it. prepare : to read it and make it ready.
+    epochs : planned. seconds : of all of it.
+    """
+
+    network: str
+    step: float
+    look: float
+    prepare: float
+    epochs: int
+    seconds: float
+
+
+def pace_of(
+    way: str, collection: Collection, rows: Portions, recipe: Recipe, *, clock: Clock = time.perf_counter
+) -> Pace:
+    """Time a few steps of a way's network, and count how many there will be.
+
+    Raises
+    ------
+    NotReady : the published weights are not here.
+    """
+    classes = len(collection.classes)
+    some = rows.train[np.linspace(0, len(rows.train) - 1, AT_ONCE).astype(int)]
+    raws = [collection.raw(int(i)) for i in some]
+    if way == "scratch":
+        chosen = from_nothing(recipe, collection.kind, classes, texts_of(collection, rows.train))
+    else:
+        chosen = knowing(recipe, collection.kind, classes, texts_of(collection, rows.train))
+    began = clock()
+    given = chosen.preparer.prepared(raws)
+    prepare = (clock() - began) / len(raws)
+    step, look = _step(chosen, given, clock, recipe)
+    one = chosen.front(torch.from_numpy(given[:1].copy()))
+    cost, train, val = multiply_adds(chosen.network, one), len(rows.train), len(rows.val)
+    if way == "scratch":
+        epochs = planned(scratch.PLANS[collection.kind], scratch.MINUTES, train, cost, recipe)
+        visits = STOPPED * epochs
+        seconds = visits * (train * step + val * look)
+    else:
+        epochs = planned(transfer.PLANS[collection.kind], 0.75 * transfer.MINUTES, train, cost, recipe)
+        first = max(1, epochs // 2)
+        half = (step + 2 * look) / 2  # of the lower half there is nothing to take a gradient of
+        seconds = first * (train * half + val * look) + STOPPED * epochs * (train * step + val * look)
+        seconds += (train + val) * (look + prepare)  # the head learns from what the network says before
+    every = train + val + len(rows.test)
+    seconds += every * prepare + len(rows.test) * look + FIXED_SECONDS
+    return Pace(chosen.entry.name, step, look, prepare, epochs, seconds)
+
+
+def planned(plan: scratch.Plan | transfer.Plan, minutes: float, examples: int, cost: int, recipe: Recipe) -> int:
+    """The epochs a way plans, as it plans them."""
+    within = recipe.minutes * minutes / scratch.MINUTES if recipe.minutes else minutes
+    return recipe.epochs or epochs_within(within, examples, cost, recipe.threads, least=plan.least, most=plan.most)
+
+
+def _step(chosen: Chosen, given: np.ndarray, clock: Clock, recipe: Recipe) -> tuple[float, float]:
+    """Seconds an example, of learning from it and of looking at it; the quicker of two."""
+    network = chosen.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    how = augmented(chosen.entry.kind, recipe.augment)
+    steps = torch.optim.AdamW(network.parameters(), lr=1e-6)
+    label = torch.arange(len(given)) % 2
+    learned, looked = [], []
+    with torch.random.fork_rng(devices=[]):
+        for _ in range(3):
+            network.train()
+            began = clock()
+            x = chosen.front.normalised(how(chosen.front.unit(torch.from_numpy(given))))
+            steps.zero_grad()
+            cross_entropy(network(x), label).backward()  # type: ignore[no-untyped-call]
+            steps.step()
+            learned.append(clock() - began)
+            network.eval()
+            with torch.no_grad():
+                began = clock()
+                network(chosen.front(torch.from_numpy(given)))
+                looked.append(clock() - began)
+    return min(learned[1:]) / len(given), min(looked[1:]) / len(given)

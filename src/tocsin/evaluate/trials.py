@@ -1,0 +1,228 @@
+"""The measurements behind an advice: learning curves by cross-validation, and this machine's own speed, within a budget.
+
+Everything is done on examples that may be learned from; the test part is never read.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tocsin.data.collection import Collection
+from tocsin.data.prepare import Preparation, Preparer
+from tocsin.evaluate.growth import Growth, Point
+from tocsin.features.text import Sparse, TextFeatures
+from tocsin.learn.perception.plain import COSTS, FIXED, SIZE, fit_line, logits_of
+from tocsin.learn.perception.portions import Portions, folds, share
+from tocsin.learn.perception.recipe import Recipe
+from tocsin.learn.task import Told, silent
+
+Clock = Callable[[], float]
+SIZES = (0.125, 0.25, 0.5, 1.0)
+FOLDS = 4
+COST = 0.3
+"""Of the linear machine on the curve: between what is usually chosen for plain features and for a network's."""
+LEAST = 48
+"""Fewer examples than this tell nothing of what more would bring."""
+_TEXT_COST = 1.0
+
+Features = NDArray[np.float32] | Sparse
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What one way came to.
+
+    Parameters
+    ----------
+    growth : its learning curve. rows : how many examples it was measured with.
+    seconds : forecast of learning from all, by this machine's speed.
+    """
+
+    growth: Growth
+    rows: int
+    seconds: float
+    network: str = ""
+
+
+def some_rows(collection: Collection, rows: NDArray[np.int64], most: int, seed: int) -> NDArray[np.int64]:
+    """About so many of the rows, each class with its share, no group cut in two."""
+    if len(rows) <= most:
+        return rows
+    groups = np.asarray(collection.group)[rows]
+    return rows[share(collection.label[rows], groups, most / len(rows), seed)]
+
+
+def curve(
+    features: Features,
+    label: NDArray[np.int64],
+    groups: NDArray[np.str_],
+    classes: int,
+    *,
+    cost: float = COST,
+    blocks: tuple[int, ...] = (),
+    seed: int = 0,
+    told: Told = silent,
+) -> tuple[Growth, float]:
+    """A linear machine's learning curve by cross-validation, and the seconds one fit on the most examples took.
+
+    Each fold is judged by machines that learned from an eighth, a quarter, half and all of the others; a point's deviation is
+    that of the folds, and not less than that of so many coins.
+    """
+    fold = folds(label, groups, seed, FOLDS)
+    right: dict[float, list[float]] = {size: [] for size in SIZES}
+    counts: dict[float, list[int]] = {size: [] for size in SIZES}
+    slowest = 0.0
+    for f in range(FOLDS):
+        others, judged = np.flatnonzero(fold != f), np.flatnonzero(fold == f)
+        for size in SIZES:
+            told("measuring how examples help", (f + size) / FOLDS)
+            rows = others if size == 1.0 else others[share(label[others], groups[others], size, seed + f)]
+            if len(np.unique(label[rows])) < 2 or not len(judged):
+                continue
+            began = time.process_time()
+            head = fit_line(_take(features, rows), label[rows], classes, "svm", cost, blocks=blocks, seed=seed)
+            slowest = max(slowest, time.process_time() - began)
+            said = logits_of(head, _take(features, judged)).argmax(axis=1)
+            right[size].append(float((said == label[judged]).mean()))
+            counts[size].append(len(rows))
+    points = []
+    for size in SIZES:
+        if right[size]:
+            mean = float(np.mean(right[size]))
+            coin = np.sqrt(max(mean * (1 - mean), 1e-4) / len(label))
+            between = float(np.std(right[size])) / np.sqrt(max(1, len(right[size]) - 1))
+            points.append(Point(round(float(np.mean(counts[size]))), mean, max(float(coin), between)))
+    return Growth.through(points, seed), slowest
+
+
+def try_plain(
+    collection: Collection,
+    rows: Portions,
+    budget: float,
+    *,
+    seed: int = 0,
+    clock: Clock = time.perf_counter,
+    told: Told = silent,
+) -> Trial:
+    """Plain features: their learning curve, and how long learning from all takes."""
+    taught, kind = rows.taught, collection.kind
+    first = taught[np.linspace(0, len(taught) - 1, min(24, len(taught))).astype(int)]
+    began = clock()
+    if kind != "text":
+        FIXED[kind].of(_given(collection, first))
+    each = (clock() - began) / len(first)
+    most = 6000 if kind == "text" else max(LEAST, min(4000, int(0.5 * budget / max(each, 1e-5))))
+    used = some_rows(collection, taught, most, seed)
+    label, groups = collection.label[used], np.asarray(collection.group)[used]
+    given = _given(collection, used, told)
+    features, blocks = _plain_features(kind, given)
+    cost = _TEXT_COST if kind == "text" else COST
+    growth, fit = curve(
+        features, label, groups, len(collection.classes), cost=cost, blocks=blocks, seed=seed, told=told
+    )
+    began = clock()
+    rest = _other_machines(features, label, len(collection.classes), blocks, seed)
+    grown = len(rows.train) / max(1.0, len(used) * (1 - 1 / FOLDS))
+    # the SVM at every cost and once more on all; what else is tried is timed for itself
+    fits = fit * grown * (len(COSTS["svm"]) + 1.5) + (rest or clock() - began) * len(rows.train) / max(1, len(used))
+    seconds = each * (len(taught) + len(rows.test)) + fits
+    return Trial(growth, len(used), seconds)
+
+
+def _other_machines(
+    features: Features, label: NDArray[np.int64], classes: int, blocks: tuple[int, ...], seed: int
+) -> float:
+    """Seconds of what plain tries besides the SVM, on these examples: regressions, and trees by a few rounds of them."""
+    few = np.arange(len(label))[:: max(1, len(label) // 600)]
+    scale = len(label) / max(1, len(few))
+    began = time.process_time()
+    fit_line(_take(features, few), label[few], classes, "logistic", COSTS["logistic"][0], blocks=blocks, seed=seed)
+    lines = (time.process_time() - began) * scale * 3
+    if isinstance(features, Sparse):
+        return lines
+    import lightgbm
+
+    began = time.process_time()
+    settings = {"objective": "multiclass", "num_class": classes, "num_leaves": 15, "num_threads": 1, "verbosity": -1}
+    more = {"feature_fraction": min(1.0, 100 / features.shape[1]), "seed": seed, "force_row_wise": True}
+    lightgbm.train(settings | more, lightgbm.Dataset(features, label, params=settings | more), ROUNDS_TIMED)
+    return lines + (time.process_time() - began) * ROUNDS_USUAL / ROUNDS_TIMED
+
+
+ROUNDS_TIMED, ROUNDS_USUAL = 10, 180
+"""Rounds of trees that are grown to time them, and what early stopping usually leaves of 400."""
+
+
+def _plain_features(kind: str, given: Any) -> tuple[Features, tuple[int, ...]]:
+    if kind == "text":
+        return TextFeatures().fit(given).sparse(given), ()
+    return FIXED[kind].of(given), FIXED[kind].blocks(given.shape)
+
+
+def _given(collection: Collection, rows: NDArray[np.int64], told: Told = silent) -> Any:
+    """Examples as plain features take them."""
+    raws = [collection.raw(int(i)) for i in rows]
+    if collection.kind == "text":
+        return [str(raw) for raw in raws]
+    told("reading the examples", 0.5)
+    return Preparer(Preparation(collection.kind, size=SIZE)).prepared(raws)
+
+
+def _take(features: Features, rows: NDArray[np.int64]) -> Any:
+    return features.take(rows) if isinstance(features, Sparse) else features[rows]
+
+
+def try_extract(
+    collection: Collection,
+    rows: Portions,
+    recipe: Recipe,
+    budget: float,
+    *,
+    clock: Clock = time.perf_counter,
+    told: Told = silent,
+) -> Trial:
+    """A published network's features: their learning curve, and how long looking at all and learning takes.
+
+    Raises
+    ------
+    NotReady : PyTorch or the weights are not here.
+    """
+    from tocsin.learn.perception.chosen import knowing, texts_of
+    from tocsin.learn.perception.heads import fit_linear
+    from tocsin.learn.perception.represented import represent
+
+    classes = len(collection.classes)
+    chosen = knowing(recipe, collection.kind, classes, texts_of(collection, rows.train))
+    with tempfile.TemporaryDirectory() as folder:
+        here = replace(recipe, cache=Path(folder))
+        taught = rows.taught
+        times = []
+        for count in (8, 24):
+            some = taught[np.linspace(0, len(taught) - 1, min(count, len(taught))).astype(int)]
+            began = clock()
+            represent(collection, some, chosen, None, here)
+            times.append(clock() - began)
+        each = max((times[1] - times[0]) / 16, 1e-5)
+        fixed = max(0.0, times[0] - 8 * each)
+        most = max(LEAST, int((0.6 * budget - 2 * fixed) / each))
+        used = some_rows(collection, taught, most, recipe.seed)
+        began = clock()
+        features = np.asarray(represent(collection, used, chosen, None, here, told))
+        each = max(1e-5, (clock() - began - fixed) / len(used))
+    label, groups = collection.label[used], np.asarray(collection.group)[used]
+    growth, _ = curve(features, label, groups, classes, seed=recipe.seed, told=told)
+    few = np.arange(len(used))[: min(len(used), 600)]
+    began = clock()
+    fit_linear(features[few], label[few], classes, "svm", 3e-4)
+    one = (clock() - began) * len(taught) / max(1, len(few))
+    fits = one * (5 if rows.own_val else 5 * 5 * 0.8 + 1)
+    seconds = each * (len(taught) + len(rows.test)) + 2 * fixed + fits
+    return Trial(growth, len(used), seconds, chosen.entry.name)
