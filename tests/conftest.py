@@ -7,6 +7,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from jaxtyping import install_import_hook
+
+# The networks' annotations say the shapes of their tensors; here, and only here, every call is held to them.
+install_import_hook("tocsin.nets", "beartype.beartype")
 
 ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

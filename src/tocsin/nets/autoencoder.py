@@ -8,6 +8,7 @@ off they are guessed, against how far off they usually are.
 from __future__ import annotations
 
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 MISSING = -(2.0**125)
@@ -63,7 +64,7 @@ class Autoencoder(nn.Module):
         )
 
     @torch.no_grad()
-    def fit_scale(self, rows: Tensor) -> None:
+    def fit_scale(self, rows: Float[Tensor, "n columns"]) -> None:
         """Take mean and standard deviation of each column from rows float[n, columns], missing values left out."""
         known = rows > MISSING
         count = known.sum(0).clamp(min=1).double()
@@ -73,7 +74,7 @@ class Autoencoder(nn.Module):
         self.spread.copy_(torch.where(apart > 0, apart.sqrt(), 1.0))
 
     @torch.no_grad()
-    def fit_usual(self, rows: Tensor, *, chunk: int = 2000) -> None:
+    def fit_usual(self, rows: Float[Tensor, "n columns"], *, chunk: int = 2000) -> None:
         """Take from rows float[n, columns] how far off each column is guessed on average behind each hand."""
         total = torch.zeros_like(self.usual, dtype=torch.float64)
         counted = torch.zeros_like(total)
@@ -83,17 +84,17 @@ class Autoencoder(nn.Module):
             counted += counts.double().sum(0)
         self.usual.copy_(torch.where(counted > 0, total / counted.clamp(min=1), 1.0) + _LEAST)
 
-    def loss(self, rows: Tensor) -> Tensor:
+    def loss(self, rows: Float[Tensor, "n columns"]) -> Float[Tensor, ""]:
         """Mean squared error of what is hidden, in standard deviations²; what is hidden is drawn anew for each row."""
         share = self.seen_share * (0.5 + torch.rand(rows.shape[0], 1, device=rows.device))
         return self._mean_error(rows, torch.rand_like(rows) >= share)
 
-    def judge(self, rows: Tensor) -> Tensor:
+    def judge(self, rows: Float[Tensor, "n columns"]) -> Float[Tensor, ""]:
         """The same, behind the hands the score is made from."""
         errors, counts = self._all_hands(rows)
         return (errors * counts).sum() / counts.sum().clamp(min=1)
 
-    def forward(self, rows: Tensor) -> Tensor:
+    def forward(self, rows: Float[Tensor, "n columns"]) -> Float[Tensor, "n 1"]:
         """float32[n, columns], ``MISSING`` where nothing is known → float32[n, 1] in [0, 1], higher is more unlike."""
         errors, counts = self._all_hands(rows)
         flat = ((errors / self.usual).clamp(max=_MOST) * counts).flatten(1)
@@ -101,29 +102,33 @@ class Autoencoder(nn.Module):
         m = (flat.sum(1, keepdim=True) + 1.0) / (counts.flatten(1).sum(1, keepdim=True) + 1.0)
         return m / (1.0 + m)
 
-    def _all_hands(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+    def _all_hands(
+        self, rows: Float[Tensor, "n columns"]
+    ) -> tuple[Float[Tensor, "n hands columns"], Float[Tensor, "n hands columns"]]:
         """Squared errors and which of them count, each float[n, hands × deals, columns]."""
         z, known = self._scaled(rows)
         z, known = z.unsqueeze(1), known.unsqueeze(1)
         return (self._guess(z, known & ~self.hidden) - z) ** 2, (known & self.hidden).to(z.dtype)
 
-    def _mean_error(self, rows: Tensor, hidden: Tensor) -> Tensor:
+    def _mean_error(self, rows: Float[Tensor, "n columns"], hidden: Bool[Tensor, "n columns"]) -> Float[Tensor, ""]:
         z, known = self._scaled(rows)
         counts = (known & hidden).to(z.dtype)
         return (((self._guess(z, known & ~hidden) - z) ** 2) * counts).sum() / counts.sum().clamp(min=1)
 
-    def _scaled(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+    def _scaled(self, rows: Float[Tensor, "n columns"]) -> tuple[Float[Tensor, "n columns"], Bool[Tensor, "n columns"]]:
         known = rows > MISSING
         z = (torch.where(known, rows, self.mean) - self.mean) / self.spread
         return z.clamp(-_FAR, _FAR), known
 
-    def _guess(self, z: Tensor, seen: Tensor) -> Tensor:
+    def _guess(
+        self, z: Float[Tensor, "... columns"], seen: Bool[Tensor, "*sides columns"]
+    ) -> Float[Tensor, "*sides columns"]:
         there = seen.to(z.dtype)
         guess: Tensor = self.rest(self.values(z * there) + self.gaps(1.0 - there))
         return guess
 
 
-def _deal(columns: int, hands: int, deals: int) -> Tensor:
+def _deal(columns: int, hands: int, deals: int) -> Bool[Tensor, "hands_deals columns"]:
     """bool[hands × deals, columns]: what is hidden; every column is in one hand of each deal."""
     chance = torch.Generator().manual_seed(columns)
     hidden = torch.ones(hands * deals, columns, dtype=torch.bool)

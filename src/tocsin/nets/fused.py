@@ -7,6 +7,7 @@ each other; where each minds its own state, the weights stand in blocks. Nothing
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn.functional import embedding, layer_norm, linear, silu
 
@@ -80,7 +81,12 @@ class FusedStage(nn.Module):
         self.register_buffer("exit_bias", torch.cat([s.exit.bias for s in stages]))
         self.register_buffer("trust", torch.cat([s.trust for s in stages]))
 
-    def forward(self, state: Tensor | None, rows: Tensor, margin: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self,
+        state: Float[Tensor, "n states"] | None,
+        rows: Float[Tensor, "n d"],
+        margin: Float[Tensor, "n 1"],
+    ) -> tuple[Float[Tensor, "n states"], Float[Tensor, "n members"]]:
         """State float[n, members · wide] (none before the first stage), rows float[n, d], margin float[n, 1] → the next
         state and the members' exits float[n, members]."""
         parts = [margin / 4] if state is None else [state, margin / 4]
@@ -117,7 +123,9 @@ class Fused(nn.Module):
         self.pasts = nn.ModuleList(member.past for member in each if member.past is not None)
         self.past_exits = nn.ModuleList(member.past_exit for member in each if member.past_exit is not None)
 
-    def forward(self, rows: Tensor, margins: Tensor, history: Tensor) -> Tensor:
+    def forward(
+        self, rows: Float[Tensor, "n d"], margins: Float[Tensor, "n stages"], history: Int64[Tensor, "n events"]
+    ) -> Float[Tensor, "n stages"]:
         """As :meth:`Layered.forward`: float32[n, stages], log-odds."""
         if not self.settings.trees:
             margins = torch.zeros_like(margins)

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from tocsin.nets.parts import Block, Codes, Numbers, Past
@@ -79,7 +80,9 @@ class Stage(nn.Module):
         nn.init.zeros_(self.exit.bias)
         self.trust = nn.Parameter(torch.ones(1))
 
-    def forward(self, state: Tensor, rows: Tensor, margin: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, state: Float[Tensor, "n wide"], rows: Float[Tensor, "n d"], margin: Float[Tensor, "n 1"]
+    ) -> tuple[Float[Tensor, "n wide"], Float[Tensor, "n 1"]]:
         """state float[n, wide], rows float[n, d], margin float[n, 1] → the next state and the exit float[n, 1]."""
         added = [margin / 4]
         if self.training and self.forget:  # a look-up that timed out: nothing of this stage is known
@@ -134,7 +137,7 @@ class Layered(nn.Module):
         )
 
     @torch.no_grad()
-    def fit_scale(self, rows: Tensor) -> None:
+    def fit_scale(self, rows: Float[Tensor, "n d"]) -> None:
         """Take from training rows float[n, d] what is usual in each column, and which codes there are."""
         for stage in self.stages:
             assert isinstance(stage, Stage)
@@ -143,7 +146,9 @@ class Layered(nn.Module):
             if stage.codes is not None:
                 stage.codes.fit_seen(rows[:, stage.code_columns])
 
-    def forward(self, rows: Tensor, margins: Tensor, history: Tensor) -> Tensor:
+    def forward(
+        self, rows: Float[Tensor, "n d"], margins: Float[Tensor, "n stages"], history: Int64[Tensor, "n events"]
+    ) -> Float[Tensor, "n stages"]:
         """The exits.
 
         Shape
@@ -174,15 +179,19 @@ class Members(nn.Module):
         super().__init__()
         self.members = nn.ModuleList(members)
 
-    def forward(self, rows: Tensor, margins: Tensor, history: Tensor) -> Tensor:
+    def forward(
+        self, rows: Float[Tensor, "n d"], margins: Float[Tensor, "n stages"], history: Int64[Tensor, "n events"]
+    ) -> Float[Tensor, "n stages"]:
         """As :meth:`Layered.forward`: float32[n, stages], log-odds."""
         return self.each(rows, margins, history).mean(0)
 
-    def each(self, rows: Tensor, margins: Tensor, history: Tensor) -> Tensor:
+    def each(
+        self, rows: Float[Tensor, "n d"], margins: Float[Tensor, "n stages"], history: Int64[Tensor, "n events"]
+    ) -> Float[Tensor, "members n stages"]:
         """What each member says: float32[members, n, stages]."""
         return torch.stack([member(rows, margins, history) for member in self.members])
 
-    def fit_scale(self, rows: Tensor) -> None:
+    def fit_scale(self, rows: Float[Tensor, "n d"]) -> None:
         """As :meth:`Layered.fit_scale`, the same for all."""
         for member in self.members:
             assert isinstance(member, Layered)
@@ -200,7 +209,7 @@ def layered(
     return Members(Layered(ends, categorical, history, settings) for _ in range(settings.members))
 
 
-def either(margin: Tensor, heard: Tensor) -> Tensor:
+def either(margin: Float[Tensor, "*rows"], heard: Float[Tensor, "*rows"]) -> Float[Tensor, "*rows"]:
     """Log-odds of "one or the other", the other at its start (0) adding nothing.
 
     With ``p = σ(margin)`` and ``q = σ(heard − 7)``, the log-odds of ``1 − (1 − p)(1 − q)`` are
@@ -209,5 +218,5 @@ def either(margin: Tensor, heard: Tensor) -> Tensor:
     return margin + (_either(margin, heard - QUIET) - _either(margin, torch.zeros_like(heard) - QUIET))
 
 
-def _either(m: Tensor, n: Tensor) -> Tensor:
+def _either(m: Float[Tensor, "*rows"], n: Float[Tensor, "*rows"]) -> Float[Tensor, "*rows"]:
     return torch.logsumexp(torch.stack([m, n, m + n]), dim=0)

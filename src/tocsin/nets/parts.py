@@ -6,10 +6,14 @@ Everything is inside the graph (scales, clips, what is missing), so that a netwo
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 KINDS, GAPS, HOURS, AMOUNTS = 4096, 32, 32, 32
 """How many values each part of a packed token may take; a token is kind + KINDS·(gap + GAPS·(hour + HOURS·amount))."""
+
+Tokens = Int64[Tensor, "*shape"]
+"""Packed tokens, or a part of each."""
 
 CODES = 1024
 """Rows of a table of codes: 0 is "not there", the last is "never seen in training"."""
@@ -40,7 +44,7 @@ class Numbers(nn.Module):
         self.width = columns * (2 + (made if waves else 0))
 
     @torch.no_grad()
-    def fit_scale(self, rows: Tensor) -> None:
+    def fit_scale(self, rows: Float[Tensor, "n columns"]) -> None:
         """Take median and interquartile range of each column from rows float[n, columns], NaN left out."""
         for column in range(rows.shape[1]):
             known = rows[:, column]
@@ -54,7 +58,7 @@ class Numbers(nn.Module):
             self.median[column] = middle
             self.spread[column] = spread if spread > 0 else 1.0
 
-    def forward(self, rows: Tensor) -> Tensor:
+    def forward(self, rows: Float[Tensor, "n columns"]) -> Float[Tensor, "n width"]:
         """float[n, columns], NaN where nothing is known → float[n, width]."""
         missing = torch.isnan(rows)
         z = (torch.where(missing, self.median, rows) - self.median) / self.spread
@@ -88,18 +92,18 @@ class Codes(nn.Module):
         self.width = columns * wide
 
     @torch.no_grad()
-    def fit_seen(self, codes: Tensor) -> None:
+    def fit_seen(self, codes: Float[Tensor, "n columns"]) -> None:
         """Remember which codes there are; float[n, columns]."""
         known = self._whole(codes)
         for column in range(self.columns):
             self.seen[column] = torch.bincount(known[:, column], minlength=CODES) > 0
 
-    def forward(self, codes: Tensor) -> Tensor:
+    def forward(self, codes: Float[Tensor, "n columns"]) -> Float[Tensor, "n width"]:
         """float[n, columns] of codes 0 … 1021, NaN or 0 where there is none → float[n, width]."""
         learned: Tensor = self.tables(self.places(codes))
         return learned.flatten(1)
 
-    def places(self, codes: Tensor) -> Tensor:
+    def places(self, codes: Float[Tensor, "n columns"]) -> Int64[Tensor, "n columns"]:
         """int64[n, columns]: the rows of the table that stand for codes float[n, columns]."""
         whole = self._whole(codes)
         place = whole + torch.arange(self.columns, device=codes.device) * CODES
@@ -110,11 +114,11 @@ class Codes(nn.Module):
         return torch.where(known, place, unknown)
 
     @staticmethod
-    def _whole(codes: Tensor) -> Tensor:
+    def _whole(codes: Float[Tensor, "n columns"]) -> Int64[Tensor, "n columns"]:
         return torch.nan_to_num(codes).clamp(0, CODES - 1).long()
 
 
-def unpack(history: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def unpack(history: Tokens) -> tuple[Tokens, Tokens, Tokens, Tokens]:
     """Packed tokens int64[…] → kind, gap, hour, amount, each int64[…]; 0 is "none" in kind, gap and amount."""
     kind = history % KINDS
     rest = torch.div(history, KINDS, rounding_mode="floor")
@@ -148,7 +152,7 @@ class Past(nn.Module):
         self.cell = nn.GRU(sum(READS[name][1] for name in reads), wide, batch_first=True)
         self.width = wide
 
-    def forward(self, history: Tensor) -> Tensor:
+    def forward(self, history: Int64[Tensor, "n events"]) -> Float[Tensor, "n events width"]:
         """int64[n, events], oldest first, the payment itself last → float[n, events, width], the state after each."""
         parts = dict(zip(("kind", "gap", "hour", "amount"), unpack(history), strict=True))
         states: Tensor = self.cell(torch.cat([self.tables[name](parts[name]) for name in self.reads], dim=-1))[0]
@@ -164,7 +168,7 @@ class Block(nn.Module):
             nn.Linear(wide + added, inner), nn.SiLU(), nn.Dropout(dropout), nn.Linear(inner, wide), nn.LayerNorm(wide)
         )
 
-    def forward(self, state: Tensor, added: Tensor) -> Tensor:
+    def forward(self, state: Float[Tensor, "n wide"], added: Float[Tensor, "n added"]) -> Float[Tensor, "n wide"]:
         """float[n, wide] and float[n, added] → float[n, wide]."""
         step: Tensor = self.step(torch.cat([state, added], dim=1))
         return state + step

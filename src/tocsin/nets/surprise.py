@@ -8,6 +8,7 @@ at another.
 from __future__ import annotations
 
 import torch
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
 from tocsin.nets.parts import AMOUNTS, GAPS, HOURS, Past, unpack
@@ -48,14 +49,16 @@ class NextPayment(nn.Module):
         self.register_buffer("named", torch.zeros(4096, dtype=torch.int64))
 
     @torch.no_grad()
-    def fit_kinds(self, tokens: Tensor) -> None:
+    def fit_kinds(self, tokens: Int64[Tensor, " n"]) -> None:
         """Take the ``KNOWN_KINDS − 1`` most frequent kinds of tokens int64[n] as the ones it can name."""
         counts = torch.bincount(unpack(tokens)[0], minlength=4096)
         best = torch.argsort(counts, descending=True, stable=True)[: KNOWN_KINDS - 1]
         self.named.zero_()
         self.named[best] = torch.arange(1, len(best) + 1)
 
-    def parts(self, history: Tensor, newest: int = 0) -> tuple[Tensor, Tensor]:
+    def parts(
+        self, history: Int64[Tensor, "n e"], newest: int = 0
+    ) -> tuple[Float[Tensor, "n after 4"], Bool[Tensor, "n after"]]:
         """Surprise of every payment of the window but the first, by part; or only of the ``newest`` ones.
 
         Shape
@@ -71,13 +74,13 @@ class NextPayment(nn.Module):
         nats = [-torch.log_softmax(logits, -1).gather(-1, came.unsqueeze(-1)) for logits, came in said]
         return torch.cat(nats, dim=-1), gap > 0
 
-    def loss(self, history: Tensor, first: int = 0) -> Tensor:
+    def loss(self, history: Int64[Tensor, "n e"], first: int = 0) -> Float[Tensor, ""]:
         """Mean nats a payment over windows int64[n, e], those from place ``first`` on; payments with no past are left out."""
         nats, there = self.parts(history)
         nats, there = nats[:, first:].sum(-1), there[:, first:]
         return (nats * there).sum() / there.sum().clamp(min=1)
 
-    def forward(self, history: Tensor) -> Tensor:
+    def forward(self, history: Int64[Tensor, "n e"]) -> Float[Tensor, "n 3"]:
         """int64[n, history + 1] → float32[n, 3]: surprise of this payment, and the mean over the last 3 and 8 there are.
 
         A payment with no past has surprise 0: nothing was expected.
