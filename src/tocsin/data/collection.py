@@ -334,21 +334,32 @@ def _made(
     source: str,
     notes: tuple[str, ...],
 ) -> Collection:
-    labels = [label.strip() for label in labels]
+    labels = [_legible(label.strip()) for label in labels]
     classes = _in_order({label for label in labels if label})
     place = {name: i for i, name in enumerate(classes)}
     return Collection(
         kind=kind,
         classes=classes,
-        names=tuple(names),
+        names=tuple(map(_legible, names)),
         label=np.asarray([place.get(label, UNKNOWN) for label in labels], np.int64),
         part=np.asarray(parts, dtype="<U5"),
-        group=tuple(groups),
-        source=source,
+        group=tuple(map(_legible, groups)),
+        source=_legible(source),
         _store=store,
         _rows=np.arange(len(names), dtype=np.int64),
         notes=notes,
     )
+
+
+def _legible(name: str) -> str:
+    """A name as it may stand in a card or a report: bytes of a file's name that are no UTF-8 are shown as such.
+
+    Examples
+    --------
+    >>> _legible("caf\\udce9")
+    'caf\\\\udce9'
+    """
+    return name if name.isascii() else name.encode(errors="backslashreplace").decode()
 
 
 def _in_order(classes: set[str]) -> tuple[str, ...]:

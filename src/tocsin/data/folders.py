@@ -150,14 +150,17 @@ def open_folder(path: Path) -> Folder:
     """
     names: list[str] = []
     bare: list[str] = []
+    odd: list[str] = []
     try:
-        for folder, files, folders in _walk(path, "", {path.resolve()}):
+        for folder, files, folders in _walk(path, "", {path.resolve()}, odd):
             names += [folder + name for name in files]
             if folder and not files and not folders:
                 bare.append(folder.rstrip("/"))
     except OSError as error:
         raise BadInput(f"the folder {path} cannot be read: {error.strerror or error}.", field="data") from error
-    return Folder(str(path), tuple(sorted(names)), tuple(sorted(bare)))
+    said = ", ".join(map(repr, sorted(odd)[:5])) + (", ..." if len(odd) > 5 else "")
+    notes = (f"passed over, no files but pipes, devices or links to nothing: {said}.",) if odd else ()
+    return Folder(str(path), tuple(sorted(names)), tuple(sorted(bare)), notes)
 
 
 def open_file(path: Path) -> Folder:
@@ -165,19 +168,20 @@ def open_file(path: Path) -> Folder:
     return Folder(str(path.parent), (path.name,))
 
 
-def _walk(path: Path, folder: str, seen: set[Path]) -> Iterator[tuple[str, list[str], list[str]]]:
+def _walk(path: Path, folder: str, seen: set[Path], odd: list[str]) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Folder by folder its files and folders; what is neither, and might never end when it is read, goes into ``odd``."""
     files: list[str] = []
     folders: list[str] = []
     with os.scandir(path) as entries:
         for entry in entries:
             if not _is_junk(entry.name):
-                (folders if entry.is_dir() else files).append(entry.name)
+                (folders if entry.is_dir() else files if entry.is_file() else odd).append(entry.name)
     yield folder, files, folders
     for name in sorted(folders):
         below = path / name
         real = below.resolve()
         if real not in seen:
-            yield from _walk(below, f"{folder}{name}/", seen | {real})
+            yield from _walk(below, f"{folder}{name}/", seen | {real}, odd)
 
 
 def _is_junk(name: str) -> bool:

@@ -11,7 +11,7 @@ import pytest
 from scenes.examples import made_sentences
 from tocsin.data.collection import UNKNOWN, Collection, collect
 from tocsin.errors import BadInput
-from tocsin.learn.perception.portions import folds, portions, share
+from tocsin.learn.perception.portions import folds, portions, share, some
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +91,35 @@ def test_a_share_of_classes_of_one_example_leaves_them_where_they_are() -> None:
     away = share(label, np.full(21, ""), 0.2, seed=0)
     assert away[:20].sum() == 4
     assert not away[20]
+
+
+@pytest.mark.parametrize(("classes", "each"), [(300, 3), (11, 4), (2, 2), (5, 2)])
+def test_classes_too_small_for_a_share_of_each_still_get_what_stops(
+    sentences: Collection, classes: int, each: int
+) -> None:
+    label = np.repeat(np.arange(classes), each)
+    blank = ("",) * len(label)
+    small = replace(
+        sentences.take(np.zeros(len(label), dtype=np.int64)),
+        classes=tuple(f"c{i:03}" for i in range(classes)),
+        label=label,
+        part=np.full(len(label), ""),
+        group=blank,
+    )
+    rows = portions(small, held_out=0.2, seed=0)
+    assert len(rows.val) >= 1
+    assert set(label[rows.train]) == set(range(classes))
+    assert sorted([*rows.train, *rows.val, *rows.test]) == list(range(len(label)))
+
+
+def test_some_of_all_keeps_groups_whole_and_an_example_of_every_class() -> None:
+    label = np.repeat(np.arange(40), 3)
+    group = np.array([f"g{i // 2}" for i in range(120)])
+    away = some(label, group, 0.15, seed=0)
+    assert 10 <= away.sum() <= 18
+    assert all(len(np.unique(away[group == g])) == 1 for g in np.unique(group))
+    assert set(label[~away]) == set(range(40))
+    assert not some(np.arange(5), np.full(5, ""), 0.15, seed=0).any()
 
 
 def test_what_cannot_be_learned_from_is_refused_in_words(sentences: Collection) -> None:

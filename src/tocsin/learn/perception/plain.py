@@ -162,7 +162,8 @@ class Plain:
         if len(np.unique(label)) < 2 or not len(labels):
             raise BadInput(
                 f"learning needs examples of two classes and others to choose by; got {len(np.unique(label))} classes and "
-                f"{len(labels)} to choose by."
+                f"{len(labels)} to choose by.",
+                hint="Give several examples of each class.",
             )
         tried = [(into, cost) for into in self.tried for cost in costs.get(into, (0.0,))]
         best: Head | None = None

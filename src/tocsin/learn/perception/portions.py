@@ -92,6 +92,8 @@ def portions(
     own = len(val) > 0
     if not own:
         away = share(collection.label[train], groups[train], STOPPING, seed + 1)
+        if not away.any():
+            away = some(collection.label[train], groups[train], STOPPING, seed + 1)
         train, val = train[~away], train[away]
     found = Portions(train, val, test, own, said, groups)
     check_learnable(collection, found.train)
@@ -147,6 +149,21 @@ def share(label: Ints, group: NDArray[np.str_], part: float, seed: int) -> NDArr
         if ((held + counts[g] - wanted) ** 2).sum() < ((held - wanted) ** 2).sum():
             held += counts[g]
             taken[g] = True
+    return np.asarray(taken[number])
+
+
+def some(label: Ints, group: NDArray[np.str_], part: float, seed: int) -> NDArray[np.bool_]:
+    """bool[n]: about this part of all, whole groups, where the classes are too small for a share of each.
+
+    Every class keeps an example at least; where that leaves nothing to take, nothing is taken.
+    """
+    groups, number, counts = _counted(label, group)
+    wanted, left = max(1, round(part * len(label))), counts.sum(axis=0)
+    taken, held = np.zeros(len(groups), dtype=bool), 0.0
+    for g in np.random.default_rng([seed, 0x50E]).permutation(len(groups)):
+        size, here = counts[g].sum(), counts[g] > 0
+        if held + size <= wanted and (left[here] > counts[g][here]).all():
+            taken[g], held, left = True, held + size, left - counts[g]
     return np.asarray(taken[number])
 
 
