@@ -73,7 +73,12 @@ def read(
         parts.append(_read_file(Path(events), spec, rates, only_events=True))
     if bad_rows is not None:
         write_bad(Path(bad_rows), [(p.rows, p.found) for p in parts])
-    return _arrange(spec, parts)
+    for part in parts:  # as columns of numbers it is all there; the bad rows, which are told as they stood, are written
+        part.rows.table = part.rows.table.schema.empty_table()
+    table = _arrange(spec, parts)
+    del parts
+    pa.default_memory_pool().release_unused()  # Arrow keeps for itself what the file took, and nothing after needs it
+    return table
 
 
 @dataclass(slots=True)
@@ -259,11 +264,16 @@ def _find_replaced(table: pa.Table, found: Findings) -> None:
 def _arrange(spec: Spec, parts: list[_Part]) -> Table:
     """Good rows of all files in order of time."""
     good = [~p.found.bad for p in parts]
+    whole = len(parts) == 1 and bool(good[0].all())  # the usual case, and then nothing need be copied
 
     def joined(name: str) -> NDArray[Any]:
+        if whole:
+            return np.asarray(getattr(parts[0], name))
         return np.concatenate([getattr(p, name)[g] for p, g in zip(parts, good, strict=True)])
 
     def mapped(name: str, words: tuple[str, ...], missing: Any, kind: Any) -> dict[str, NDArray[Any]]:
+        if whole and set(words) == getattr(parts[0], name).keys():
+            return dict(getattr(parts[0], name))
         return {
             w: np.concatenate(
                 [
