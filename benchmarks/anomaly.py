@@ -30,7 +30,7 @@ from tocsin.data.world import WorldSettings, make_world, write_world
 from tocsin.features import compile_plan
 from tocsin.learn.autoencoder import Restoring
 from tocsin.learn.contract import Examples
-from tocsin.learn.transactions import features
+from tocsin.learn.gathering import features
 from tocsin.learn.unsupervised import IsolationForest
 from tocsin.measure.metrics import average_precision, recall_at, roc_auc
 

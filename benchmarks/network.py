@@ -37,7 +37,8 @@ from tocsin.features import Plan, compile_plan
 from tocsin.learn.boosting import BoostingSettings, StagedTrees
 from tocsin.learn.contract import Examples
 from tocsin.learn.export import export_network, export_surprise
-from tocsin.learn.transactions import Recipe, features, learn
+from tocsin.learn.gathering import features
+from tocsin.learn.transactions import Recipe, learn
 from tocsin.measure.calibration import Calibration
 from tocsin.nets import NextPayment, layered
 from tocsin.spec import Spec

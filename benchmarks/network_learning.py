@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -32,10 +33,11 @@ from tocsin.data import make_world, read
 from tocsin.data.world import WorldSettings, write_world
 from tocsin.features import compile_plan
 from tocsin.learn.contract import Examples
+from tocsin.learn.gathering import features, gather
 from tocsin.learn.grown import Seedling, TreesAlone
 from tocsin.learn.hybrid import Hybrid, Teaching, learn_hybrid
 from tocsin.learn.surprise import learn_surprise
-from tocsin.learn.transactions import Recipe, features, learn
+from tocsin.learn.transactions import Recipe, learn
 
 QUICK = bool(os.environ.get("QUICK"))
 SIZES = (30_000,) if QUICK else (100_000, 1_000_000, 1_700_000)
@@ -70,7 +72,7 @@ def one_thread() -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
-def fit_once(payments: int) -> None:
+def fit_once(payments: int, most_genuine: int | None = None) -> None:
     """In a process of its own: from the file to the model."""
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
@@ -79,13 +81,18 @@ def fit_once(payments: int) -> None:
         spec, begin = specs.load("world"), time.perf_counter()
         table = read(place / "world.parquet", spec)
         plan = compile_plan(spec)
-        examples, kernel = features(table, plan)
+        recipe = Recipe(way="network", refit=False, most_genuine=most_genuine)
+        examples, kernel = gather(table, plan, room=recipe.room(plan), most_genuine=most_genuine)
         del table
-        began = time.perf_counter()
-        learned = learn(examples, spec, plan, Recipe(way="network", refit=False))
-        artifact.write(
-            place / "model", learned.card, learned.files, also=lambda where: kernel.save(where / "memory.bin")
-        )
+        kernel.save(place / "memory.bin")  # as the command does: nothing looks into it before the model serves
+        del kernel
+        began, reading = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        learned = learn(examples, spec, plan, recipe)
+
+        def also(where: Path) -> None:
+            shutil.move(place / "memory.bin", where / "memory.bin")
+
+        artifact.write(place / "model", learned.card, learned.files, also=also)
         ends = time.perf_counter()
     print(
         json.dumps(
@@ -93,7 +100,10 @@ def fit_once(payments: int) -> None:
                 "minutes": round((ends - begin) / 60, 2),
                 "learn_minutes": round((ends - began) / 60, 2),
                 "gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2),
+                "reading_gb": round(reading, 2),
+                "rows": len(examples),
                 "ships": learned.card.way,
+                "average_precision": learned.card.measured.get("average_precision"),
             }
         )
     )
@@ -161,6 +171,6 @@ def _fold(
 
 if __name__ == "__main__":
     if sys.argv[1] == "fit":
-        fit_once(int(sys.argv[2]))
+        fit_once(int(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else None)
     if sys.argv[1] == "make":
         write_world(make_world(WorldSettings(transactions=int(sys.argv[2]), seed=SEED)), Path(sys.argv[3]))

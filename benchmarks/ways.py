@@ -45,13 +45,14 @@ from tocsin.learn.contract import Examples
 from tocsin.learn.exits import calibrate, read_off
 from tocsin.learn.extract import Networks, opened
 from tocsin.learn.extract import read as read_layer
+from tocsin.learn.gathering import features
 from tocsin.learn.grown import Seedling
 from tocsin.learn.hybrid import Teaching, forward_rows, halves, rows_of
 from tocsin.learn.layered import SETTINGS, Rows, exits_of, teach
 from tocsin.learn.machine import fit_machine
 from tocsin.learn.surprise import SETTINGS as WATCHING
 from tocsin.learn.surprise import learn_surprise
-from tocsin.learn.transactions import Recipe, Windows, features, learn, windows_of
+from tocsin.learn.transactions import Recipe, Windows, learn, windows_of
 from tocsin.learn.transfer import weights_of
 from tocsin.measure.gate import Origin, gate
 from tocsin.measure.metrics import average_precision

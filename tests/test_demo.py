@@ -35,7 +35,7 @@ from tocsin.desk.access import first_admin
 from tocsin.desk.people import add_person
 from tocsin.errors import BadInput
 from tocsin.features import compile_plan
-from tocsin.learn.transactions import features
+from tocsin.learn.gathering import features
 from tocsin.ledger import Ledger, microseconds, now
 from tocsin.ledger.record import AlertRow, Recorder, Rows
 from tocsin.ledger.tables import alerts, transactions

@@ -19,7 +19,8 @@ from tocsin.data.world import WorldSettings, write_world
 from tocsin.data.world_plan import FRAUD_KINDS
 from tocsin.features import compile_plan
 from tocsin.learn.contract import Examples
-from tocsin.learn.transactions import Recipe, Windows, features, windows_of
+from tocsin.learn.gathering import features
+from tocsin.learn.transactions import Recipe, Windows, windows_of
 from tocsin.spec import load
 
 DAY = 86_400_000_000

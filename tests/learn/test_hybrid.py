@@ -18,10 +18,11 @@ from tocsin.features import compile_plan
 from tocsin.learn import hybrid
 from tocsin.learn.boosting import BoostingSettings
 from tocsin.learn.contract import Examples
+from tocsin.learn.gathering import features
 from tocsin.learn.grown import Seedling, TreesAlone
 from tocsin.learn.hybrid import Hybrid, Teaching, learn_hybrid
 from tocsin.learn.task import LoopSettings
-from tocsin.learn.transactions import Recipe, features, learn, windows_of
+from tocsin.learn.transactions import Recipe, learn, windows_of
 from tocsin.measure.gate import Verdict
 from tocsin.nets import LayeredSettings, layered
 

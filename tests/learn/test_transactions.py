@@ -21,7 +21,8 @@ from tocsin.errors import BadInput
 from tocsin.features import Kernel, compile_plan
 from tocsin.learn.boosting import BoostingSettings
 from tocsin.learn.contract import UNKNOWN, Examples
-from tocsin.learn.transactions import Recipe, features, learn, windows_of
+from tocsin.learn.gathering import features
+from tocsin.learn.transactions import Recipe, learn, windows_of
 from tocsin.ledger import Ledger, tables
 from tocsin.measure.budget import DAY, Cost, FalsePositives, PerDay
 from tocsin.schema import Action, Decision, Reason, Score, StageShare

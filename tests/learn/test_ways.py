@@ -22,8 +22,9 @@ from tocsin.features import compile_plan
 from tocsin.learn import hybrid, machine, surprise
 from tocsin.learn.boosting import BoostingSettings
 from tocsin.learn.extract import extraction_of
+from tocsin.learn.gathering import features
 from tocsin.learn.task import LoopSettings
-from tocsin.learn.transactions import Recipe, features, learn
+from tocsin.learn.transactions import Recipe, learn
 from tocsin.learn.transfer import weights_of
 from tocsin.measure.gate import Verdict
 from tocsin.nets import LayeredSettings

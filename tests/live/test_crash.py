@@ -15,7 +15,7 @@ import pytest
 from scenes.layered import layered
 from tocsin.artifact import load, write
 from tocsin.data import read
-from tocsin.learn.transactions import features
+from tocsin.learn.gathering import features
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 

@@ -17,7 +17,7 @@ from scenes.bench import Bench
 from tocsin.data import read
 from tocsin.errors import Conflict, NotFound
 from tocsin.features import compile_plan
-from tocsin.learn.transactions import features
+from tocsin.learn.gathering import features
 from tocsin.ledger import audit, microseconds
 from tocsin.ledger.sequence import next_number, take_numbers
 from tocsin.ledger.tables import alerts, blocks, decisions, freezes, investigations, labels, transactions

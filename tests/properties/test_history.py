@@ -18,7 +18,7 @@ from tocsin.data import WorldSettings, make_world, read
 from tocsin.data.world import write_world
 from tocsin.evaluate.replay import walk
 from tocsin.features import Kernel, Plan, compile_plan
-from tocsin.learn.transactions import features
+from tocsin.learn.gathering import features
 from tocsin.schema import KIND_CODE, Kind
 from tocsin.spec import load, parse
 

@@ -19,7 +19,8 @@ from tocsin.data import read
 from tocsin.data.world_plan import FRAUDS
 from tocsin.features import compile_plan
 from tocsin.learn.boosting import BoostingSettings
-from tocsin.learn.transactions import Learned, Recipe, features, learn
+from tocsin.learn.gathering import features
+from tocsin.learn.transactions import Learned, Recipe, learn
 from tocsin.measure.budget import DAY, PerDay
 
 HELD_OUT = 0.12

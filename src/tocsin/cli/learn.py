@@ -18,7 +18,7 @@ from tocsin.learn.transactions import WAYS as PAYMENT_WAYS
 _F = TypeVar("_F", bound=Callable[..., Any])
 OF_PAYMENTS = (
     *("budget", "cost", "fpr", "anomaly", "anomaly_by", "trees", "leaves", "rate", "newest", "refit"),
-    *("genuine_after", "early_leak", "processes", "bad_rows"),
+    *("genuine_after", "early_leak", "processes", "bad_rows", "most_genuine"),
 )
 """Options that only payments have."""
 OF_EXAMPLES = (
@@ -139,6 +139,15 @@ _PATH = click.Path(path_type=Path)
             "type": float,
             "default": None,
             "help": "approve before all stages are asked where it loses at most this share of the frauds, such as 0.005.",
+        },
+    ),
+    (
+        "--most-genuine",
+        {
+            "type": click.IntRange(1),
+            "default": None,
+            "help": "learn from all frauds and at most so many other payments, drawn at random, each counted for as many as there "
+            "were to one drawn: for data too large for memory, such as 1000000.",
         },
     ),
     ("--processes", {"default": 1, "show_default": True, "help": "how many train a network together, a core each."}),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from rich.console import Console
@@ -19,11 +21,12 @@ from tocsin.artifact import Card, write
 from tocsin.artifact.folder import check_free
 from tocsin.data import read
 from tocsin.errors import BadInput, NotReady
-from tocsin.features import Kernel, compile_plan
+from tocsin.features import compile_plan
 from tocsin.grammar import parse_span
 from tocsin.learn.boosting import BoostingSettings
+from tocsin.learn.gathering import gather
 from tocsin.learn.quality import Quality
-from tocsin.learn.transactions import Learned, Recipe, features, learn
+from tocsin.learn.transactions import Learned, Recipe, learn
 from tocsin.measure.budget import parse_goal
 from tocsin.measure.early import EarlyAnswers
 from tocsin.measure.policy import NEVER
@@ -60,6 +63,7 @@ def learn_payments(data: Path, spec_name: str, told: Mapping[str, Any]) -> None:
         told["early_leak"],
         after,
         anomaly_by=told["anomaly_by"],
+        most_genuine=told["most_genuine"],
     )
     spec = specs.load(spec_name)
     if how in ("network", "extract") or told["anomaly_by"] == "autoencoder":
@@ -68,8 +72,8 @@ def learn_payments(data: Path, spec_name: str, told: Mapping[str, Any]) -> None:
         recipe = replace(recipe, processes=told["processes"], folder=out.with_name(f"{out.name}.training"))
     recipe = _from_another(recipe, way, spec, told["source"], told["layer"], told["into"])
     check_free(out.absolute(), force=told["force"])
-    learned, kernel, card = _learn(data, spec, recipe, out, told["bad_rows"])
-    _summarise(Console(), learned, card, kernel, out, spec)
+    learned, remembered, card = _learn(data, spec, recipe, out, told["bad_rows"])
+    _summarise(Console(), learned, card, remembered, out, spec)
 
 
 def _from_another(recipe: Recipe, way: str, spec: Spec, source: Path | None, layer: str, into: str | None) -> Recipe:
@@ -101,11 +105,12 @@ def _from_another(recipe: Recipe, way: str, spec: Spec, source: Path | None, lay
     return replace(recipe, base=weights_of(source, compile_plan(spec)))
 
 
-def _learn(data: Path, spec: Spec, recipe: Recipe, out: Path, bad_rows: Path | None) -> tuple[Learned, Kernel, Card]:
-    """Read, compute features, learn, write; a bar says where it stands."""
+def _learn(data: Path, spec: Spec, recipe: Recipe, out: Path, bad_rows: Path | None) -> tuple[Learned, str, Card]:
+    """Read, compute features, learn, write; a bar says where it stands. Of the memory's size it says a word."""
     times = TimeElapsedColumn(), TextColumn("of this step, left:"), TimeRemainingColumn()
     columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), *times
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    bar = Progress(*columns, console=Console(stderr=True), transient=True)
+    with bar as progress, _aside(recipe, out) as aside:
         task = progress.add_task("reading the file", total=1.0)
         step = ""
 
@@ -120,13 +125,17 @@ def _learn(data: Path, spec: Spec, recipe: Recipe, out: Path, bad_rows: Path | N
         for note in table.notes:
             progress.console.print(f"Note: {escape(note)}", highlight=False)
         plan = compile_plan(spec)
-        examples, kernel = features(table, plan, told)
+        most, seed = recipe.most_genuine, recipe.boosting.seed
+        examples, kernel = gather(table, plan, room=recipe.room(plan), most_genuine=most, seed=seed, told=told)
         del table  # the payments as they were read take as much memory as what is learned from
+        kernel.save(Path(aside) / MEMORY)  # and nothing looks into the kernel's memory before the model serves
+        remembered = f"{kernel.entities:,} entities in {kernel.bytes_used / 2**20:.1f} MB"
+        del kernel
         learned = learn(examples, spec, plan, recipe, source=data.name, told=told)
         told("writing the model", 1.0)
 
         def also(folder: Path) -> None:
-            kernel.save(folder / MEMORY)
+            shutil.move(Path(aside) / MEMORY, folder / MEMORY)
             curves = recipe.folder / "network" / CURVES if recipe.folder is not None else None
             if curves is not None and curves.is_file():
                 shutil.copy(curves, folder / CURVES)
@@ -134,7 +143,16 @@ def _learn(data: Path, spec: Spec, recipe: Recipe, out: Path, bad_rows: Path | N
         card = write(out, learned.card, learned.files, also=also)
         if recipe.folder is not None:
             shutil.rmtree(recipe.folder, ignore_errors=True)
-    return learned, kernel, card
+    return learned, remembered, card
+
+
+def _aside(recipe: Recipe, out: Path) -> AbstractContextManager[str | Path]:
+    """A folder for what the model will have beside it: where its training keeps its checkpoints, or one that is gone after."""
+    if recipe.folder is not None:
+        recipe.folder.mkdir(parents=True, exist_ok=True)
+        return nullcontext(recipe.folder)
+    beside = out.absolute().parent
+    return TemporaryDirectory(prefix=f".{out.name}.", dir=beside if beside.is_dir() else None)
 
 
 def has_torch() -> bool:
@@ -162,7 +180,7 @@ def check_torch(threads: int = 1) -> None:
     torch.set_num_threads(threads)
 
 
-def _summarise(console: Console, learned: Learned, card: Card, kernel: Kernel, out: Path, spec: Spec) -> None:
+def _summarise(console: Console, learned: Learned, card: Card, remembered: str, out: Path, spec: Spec) -> None:
     """In words and one table: what it learned from, how it did on what it never saw, and the next command."""
     facts = card.learned
     console.print(
@@ -185,8 +203,7 @@ def _summarise(console: Console, learned: Learned, card: Card, kernel: Kernel, o
         console.print(f"Note: {escape(note)}", highlight=False)
     decline = "never" if card.policy.decline_at >= NEVER else f"from {card.policy.decline_at:.4f}"
     console.print(
-        f"Policy: review from {card.policy.review_at:.4f}, decline by score {decline}; "
-        f"the memory holds {kernel.entities:,} entities in {kernel.bytes_used / 2**20:.1f} MB.",
+        f"Policy: review from {card.policy.review_at:.4f}, decline by score {decline}; the memory holds {remembered}.",
         highlight=False,
     )
     console.print(f"[bold]{card.version}[/bold] is written in {out}. Next: tocsin serve {out}", highlight=False)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from tocsin.artifact.trees import MOST_TREES, Trees, read_trees
 from tocsin.errors import BadInput, Damaged
-from tocsin.learn.contract import Examples, Learner, check_ends, check_learnable, check_rows, learned_width
+from tocsin.learn.contract import Examples, Learner, check_ends, check_rows, learnable, learned_width
 
 Progress = Callable[[int], None]
 """Called after each tree with how many have been grown."""
@@ -68,6 +68,18 @@ class BoostingSettings:
             raise BadInput(f"must be more than 0 and at most 1; got {self.rate:g}.", field="--rate")
 
 
+class _Used:
+    """The rows trees are grown on, where they lie: ``rows`` int64 or None for all; label and weight are of these alone."""
+
+    def __init__(self, examples: Examples, rows: NDArray[np.int64] | None = None) -> None:
+        chosen = slice(None) if rows is None else rows
+        self.matrix, self.rows, self.label = examples.matrix, rows, examples.label[chosen]
+        self.weight = None if examples.weight is None else examples.weight[chosen]
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+
 class StagedTrees(Learner):
     """Trees by stage.
 
@@ -115,10 +127,12 @@ class StagedTrees(Learner):
         rounds : exactly so many trees a stage instead, as an earlier fit chose.
         progress : called after every tree.
         """
-        used = check_learnable(examples, labels=True)
-        width = used.matrix.shape[1]
+        from tocsin.learn.binning import raw_scores
+
+        known, width = learnable(examples, labels=True), examples.matrix.shape[1]
+        used = _Used(examples, None if known.all() else np.flatnonzero(known))
         ends = check_ends(self.ends, width)
-        watched = newest.known() if newest is not None and rounds is None else None
+        watched = _Used(newest.known()) if newest is not None and rounds is None else None
         if watched is not None and len(np.unique(watched.label)) < 2:
             watched = None  # nothing to measure a loss on
         margin, watched_margin = np.zeros(len(used)), np.zeros(0 if watched is None else len(watched))
@@ -132,18 +146,20 @@ class StagedTrees(Learner):
             boosters.append(booster)
             grown.append(count)
             if count and stage + 1 < len(ends):
-                margin += _raw(booster, used.matrix, end, count, self.settings.threads)
+                how = {"trees": count, "threads": self.settings.threads}
+                margin += raw_scores(booster, used.matrix, used.rows, end, **how)
                 if watched is not None:
-                    watched_margin += _raw(booster, watched.matrix, end, count, self.settings.threads)
+                    watched_margin += raw_scores(booster, watched.matrix, watched.rows, end, **how)
         self.text_ = _merge(boosters, grown)
         self._learned(width, tuple(grown))
-        self._prove(used.matrix[:: max(1, len(used) // 1000)])
+        some = slice(None, None, max(1, len(used) // 1000))
+        self._prove(used.matrix[some if used.rows is None else used.rows[some]])
         return self
 
     def _grow(
         self,
-        used: Examples,
-        watched: Examples | None,
+        used: _Used,
+        watched: _Used | None,
         end: int,
         most: int,
         margin: NDArray[np.float64] | None,
@@ -154,10 +170,12 @@ class StagedTrees(Learner):
         """One stage: up to ``most`` trees on the first ``end`` columns, from a margin; returns them and how many."""
         import lightgbm
 
+        from tocsin.learn.binning import Binned, given
+
         parameters = _parameters(self.settings, before)
         codes = [c for c in self.categorical if c < end]
-        data = lightgbm.Dataset(
-            used.matrix[:, :end],
+        data = Binned(
+            given(used.matrix, used.rows, end),
             used.label,
             weight=used.weight,
             init_score=margin,
@@ -171,7 +189,9 @@ class StagedTrees(Learner):
         if watched is not None:
             start = None if margin is None else watched_margin
             valid.append(
-                data.create_valid(watched.matrix[:, :end], watched.label, weight=watched.weight, init_score=start)
+                data.create_valid(
+                    given(watched.matrix, watched.rows, end), watched.label, weight=watched.weight, init_score=start
+                )
             )
             callbacks.append(lightgbm.early_stopping(self.settings.patience, verbose=False))
         booster = lightgbm.train(parameters, data, max(most, 1), valid_sets=valid, callbacks=callbacks)
@@ -182,10 +202,15 @@ class StagedTrees(Learner):
         """Our walk against LightGBM's own prediction of the same text: equal to the bit, or nothing is shipped."""
         import lightgbm
 
+        from tocsin.learn.binning import raw_scores
+
         booster = lightgbm.Booster(model_str=self.text_)
         ours = self.margins(rows)
         for stage, end in enumerate(np.cumsum(self.rounds_)):
-            if end and not np.array_equal(ours[:, stage], _raw(booster, rows, rows.shape[1], int(end), 1)):
+            theirs = (
+                raw_scores(booster, rows, None, rows.shape[1], trees=int(end), threads=1) if end else ours[:, stage]
+            )
+            if not np.array_equal(ours[:, stage], theirs):
                 raise Damaged(
                     f"the walk of the trees differs from LightGBM {lightgbm.__version__} at stage {stage + 1}."
                 )
@@ -259,12 +284,6 @@ def _parameters(settings: BoostingSettings, before: int) -> dict[str, Any]:
         "feature_pre_filter": False,
         "verbosity": -1,
     }
-
-
-def _raw(booster: Any, matrix: NDArray[np.float64], end: int, count: int, threads: int) -> NDArray[np.float64]:
-    return np.asarray(
-        booster.predict(matrix[:, :end], raw_score=True, num_iteration=count, num_threads=threads), dtype=np.float64
-    )
 
 
 _TREE = re.compile(r"^Tree=\d+\n.*?\n\n\n", re.DOTALL | re.MULTILINE)

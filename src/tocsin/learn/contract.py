@@ -37,6 +37,7 @@ class Examples:
     amount : float64[n], major units, for thresholds by cost; zeros by default.
     tokens : uint32[n, history + 1] or None, each payment's last payments and itself (``features.history``).
     genuine_after : microseconds after which an example of which nobody knows yet counts as genuine; None: it never does.
+    sampled : share of the payments that are no frauds that is here; ``weight`` makes up for the rest.
     """
 
     matrix: NDArray[np.float64]
@@ -47,6 +48,7 @@ class Examples:
     amount: NDArray[np.float64]
     tokens: NDArray[np.uint32] | None = None
     genuine_after: int | None = None
+    sampled: float = 1.0
 
     def __len__(self) -> int:
         return len(self.label)
@@ -83,7 +85,11 @@ class Examples:
         return examples
 
     def _check(self) -> None:
-        check_rows(self.matrix, None)
+        if self.matrix.ndim != 2:
+            raise BadInput(
+                f"examples must have two dimensions, rows and columns; got {self.matrix.ndim}.", field="matrix"
+            )
+        _check_finite(self.matrix)
         for name in ("label", "at", "known_at", "weight", "amount"):
             column = getattr(self, name)
             if column is not None and column.shape != (len(self.matrix),):
@@ -133,10 +139,15 @@ class Examples:
 
     def known(self) -> Examples:
         """The rows whose label is known and whose weight is not nothing: what a learner with labels sees."""
-        keep = self.label != UNKNOWN
+        keep = self.is_known()
+        return self if keep.all() else self.take(keep)
+
+    def is_known(self) -> NDArray[np.bool_]:
+        """bool[n]: whether the label is known and the weight not nothing."""
+        keep: NDArray[np.bool_] = self.label != UNKNOWN
         if self.weight is not None:
             keep &= self.weight > 0
-        return self if keep.all() else self.take(keep)
+        return keep
 
 
 class Learner(ABC):
@@ -185,15 +196,21 @@ def check_rows(matrix: NDArray[np.float64], width: int | None) -> NDArray[np.flo
         raise BadInput(f"examples must have two dimensions, rows and columns; got {rows.ndim}.", field="matrix")
     if width is not None and rows.shape[1] != width:
         raise BadInput(f"rows must have the {width} columns learned from; got {rows.shape[1]}.", field="matrix")
-    bad = np.isinf(rows)
-    if bad.any():
-        row, column = np.argwhere(bad)[0]
-        raise BadInput(
-            f"numbers must be finite or missing; got infinity in row {row}, column {column}.",
-            field="matrix",
-            hint="Write NaN where a value is not known.",
-        )
+    _check_finite(rows)
     return rows
+
+
+def _check_finite(matrix: NDArray[np.float64], at_once: int = 65_536) -> None:
+    """In pieces: what is told of each number takes an eighth of the numbers' own memory."""
+    for first in range(0, len(matrix), at_once):
+        bad = np.isinf(matrix[first : first + at_once])
+        if bad.any():
+            row, column = np.argwhere(bad)[0]
+            raise BadInput(
+                f"numbers must be finite or missing; got infinity in row {first + row}, column {column}.",
+                field="matrix",
+                hint="Write NaN where a value is not known.",
+            )
 
 
 def check_learnable(examples: Examples, *, labels: bool) -> Examples:
@@ -203,24 +220,30 @@ def check_learnable(examples: Examples, *, labels: bool) -> Examples:
     ------
     BadInput : no rows or columns; with ``labels``, no known fraud or no known genuine row among them.
     """
+    keep = learnable(examples, labels=labels)
+    return examples if keep.all() else examples.take(keep)
+
+
+def learnable(examples: Examples, *, labels: bool) -> NDArray[np.bool_]:
+    """bool[n]: which rows a learner will use, for who reads them where they are; raises as :func:`check_learnable`."""
     examples._check()
-    used = examples.known() if labels else examples
-    if not labels and used.weight is not None:
-        used = used.take(used.weight > 0)
-    if not len(used) or not used.matrix.shape[1]:
+    everything = np.ones(len(examples), dtype=bool) if examples.weight is None else examples.weight > 0
+    keep = examples.is_known() if labels else everything
+    count, columns = int(keep.sum()), examples.matrix.shape[1]
+    if not count or not columns:
         raise BadInput(
-            f"learning needs rows and columns; got {len(used)} usable rows of {len(examples)} "
-            f"and {used.matrix.shape[1]} columns.",
+            f"learning needs rows and columns; got {count} usable rows of {len(examples)} and {columns} columns.",
             hint="Rows whose label is unknown or whose weight is 0 cannot be learned from." if labels else None,
         )
-    if labels and len(np.unique(used.label)) < 2:
-        what = "frauds" if used.label[0] == 1 else "genuine payments"
+    label = examples.label[keep]
+    if labels and len(np.unique(label)) < 2:
+        what = "frauds" if label[0] == 1 else "genuine payments"
         raise BadInput(
-            f"learning needs both frauds and genuine payments; all {len(used)} known rows are {what}.",
+            f"learning needs both frauds and genuine payments; all {count} known rows are {what}.",
             field="label",
             hint="Without labels, learn with --way anomaly.",
         )
-    return used
+    return keep
 
 
 def learned_width(learner: Learner) -> int:

@@ -51,7 +51,7 @@ def forward_scores(
     for begin, end in zip(block_cuts(examples, blocks)[:-1], block_cuts(examples, blocks)[1:], strict=True):
         cut = int(examples.at[begin]) if begin < len(examples) else 0
         past = examples.as_known_at(cut)
-        if begin == 0 or begin == end or len(np.unique(past.known().label)) < 2:
+        if begin == 0 or begin == end or len(np.unique(past.label[past.is_known()])) < 2:
             continue
         scores = read(make().fit(past), examples.matrix[begin:end])
         if out is None:

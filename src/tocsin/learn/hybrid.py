@@ -107,6 +107,7 @@ class Hybrid:
         trees = self.seedling.grow_again(self.trees, grown, told)
         odds = shifted(self.trees.margins(quiet.matrix), trees.margins(quiet.matrix), self.odds, quiet.weight)
         late = rows_of(newest, read_off(self.trees.margins(newest.matrix), self.odds), np.arange(len(newest)))
+        late = as_a_share(late, newest.sampled)
         loop = replace(self.teaching.loop, epochs=max(1, self.taught.trained.best), patience=self.teaching.loop.planned)
         folder = self.teaching.folder / "again" if self.teaching.folder is not None else None
         teaching = replace(self.teaching, loop=loop, folder=folder)
@@ -143,6 +144,7 @@ def learn_hybrid(
     margins = trees.margins(newest.matrix)
     odds = calibrate(margins, newest, way="platt")
     rows, kept = forward_rows(grown, seedling, teaching, told)
+    rows, kept = as_a_share(rows, grown.sampled), kept * grown.sampled
     frauds = int((rows.label == 1).sum())
     least = LEAST_BEGUN if teaching.begin else LEAST_FRAUDS
     if frauds < least:
@@ -212,6 +214,14 @@ def rows_of(
     if tokens is None:  # nobody keeps a past
         tokens = np.zeros((len(examples), 1), dtype=np.uint32)
     return Rows.of(examples.matrix, odds, tokens, examples.label, rows, most=most, seed=seed, weight=examples.weight)
+
+
+def as_a_share(rows: Rows, sampled: float) -> Rows:
+    """Genuine payments of a sample counted once each: the loss knows how large a share of them is there, and fewer heavy rows
+    would only be the same with more noise."""
+    if sampled == 1 or rows.weight is None:
+        return rows
+    return replace(rows, weight=np.where(rows.label == 0, rows.weight * sampled, rows.weight).astype(np.float32))
 
 
 def tokens_of(examples: Examples) -> NDArray[np.int64]:

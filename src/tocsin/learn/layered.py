@@ -228,7 +228,7 @@ def teach(
     print_of = blake2b(digest_size=16)
     for rows in (train_rows, newest):
         for part in (rows.columns, rows.margins, rows.tokens, rows.label) if rows is not None else ():
-            print_of.update(np.ascontiguousarray(part).tobytes())
+            print_of.update(np.ascontiguousarray(part).data)
     print_of.update(repr((shape or LayeredSettings(), tuple(ends), tuple(categorical), kept)).encode())
     task = LayeredTask(network, train_rows, newest, settings.seed, kept=kept, fingerprint=print_of.hexdigest())
     if newest is None:

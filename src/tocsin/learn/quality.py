@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tocsin.artifact import Artifact
+from tocsin.artifact.model import Scored
 from tocsin.learn.contract import UNKNOWN, Examples
 from tocsin.measure.budget import DAY
 from tocsin.measure.early import EarlyAnswers, early_answers, stages_asked
@@ -75,12 +76,16 @@ class Quality:
         return {name: round(float(value), 6) for name, value in facts.items()}
 
 
-def quality(model: Artifact, held_out: Examples) -> Quality | None:
-    """Measure a model on held-out rows; ``None`` where these hold no known fraud or no known genuine payment."""
+def quality(model: Artifact, held_out: Examples, scored: Scored) -> Quality | None:
+    """Measure a model on held-out rows; ``None`` where these hold no known fraud or no known genuine payment.
+
+    Parameters
+    ----------
+    scored : what the model says of them.
+    """
     known = held_out.label != UNKNOWN
     if len(np.unique(held_out.label[known])) < 2:
         return None
-    scored = model.score(held_out.matrix)
     weight = np.ones(len(held_out)) if held_out.weight is None else held_out.weight
     truth, mass = held_out.label[known], weight[known]
     exits = scored.exits

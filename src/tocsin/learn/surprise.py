@@ -137,7 +137,7 @@ def learn_surprise(
         watcher.load_state_dict(dict(begin))
         if not bool((watcher.named == named).all()):
             _rename(watcher, named)
-    print_of = blake2b(np.ascontiguousarray(tokens).tobytes(), digest_size=16)
+    print_of = blake2b(np.ascontiguousarray(tokens).data, digest_size=16)
     print_of.update(repr((wide, settings.seed, sorted(begin) if begin else None)).encode())
     task = NextTask(watcher, tokens, until, settings.seed, print_of.hexdigest())
     trained = train(task, settings, folder=folder, told=lambda what, share: told(f"what comes next: {what}", share))

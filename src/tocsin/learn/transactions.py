@@ -29,14 +29,14 @@ from numpy.typing import NDArray
 
 from tocsin.artifact.anomaly import ANOMALY, NAME
 from tocsin.artifact.card import Card, LearnedFrom, StageCard
-from tocsin.artifact.model import SPEC, TREES, made_of, odds_of
-from tocsin.artifact.network import SURPRISES, tokens_of
-from tocsin.data import Table
+from tocsin.artifact.model import SPEC, TREES, Artifact, Scored, made_of, odds_of
+from tocsin.artifact.network import SURPRISES
 from tocsin.errors import BadInput
-from tocsin.features import Kernel, Plan
+from tocsin.features import Plan
 from tocsin.learn.boosting import BoostingSettings
 from tocsin.learn.contract import UNKNOWN, Examples
 from tocsin.learn.exits import calibrate, read_off, shifted
+from tocsin.learn.gathering import give_back, kernel_rows, with_room
 from tocsin.learn.grown import Grown, Seedling, TreesAlone
 from tocsin.learn.quality import Quality, quality
 from tocsin.learn.task import LoopSettings, Told, silent
@@ -76,6 +76,7 @@ class Recipe:
     base : the weights of another model's networks, to begin with. extract : another model's networks as they are, with
         ``way`` ``extract``: a layer of them is what is learned on.
     folder : where the training of a network keeps its checkpoints: killed, it goes on from there.
+    most_genuine : of the payments that are no frauds at most so many are learned from and measured by (``gather``).
     """
 
     goal: Goal = field(default_factory=lambda: PerDay(100.0))
@@ -94,6 +95,12 @@ class Recipe:
     extract: Extraction | None = None
     folder: Path | None = None
     anomaly_by: str = "forest"
+    most_genuine: int | None = None
+
+    def room(self, plan: Plan) -> int:
+        """How many columns learning puts behind the plan's own."""
+        unlabelled = self.way == "anomaly" or self.anomaly
+        return int(unlabelled) + (len(SURPRISES) if self.way in ("network", "extract") and plan.history else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,22 +150,6 @@ class Learned:
     quality: Quality | None = None
     verdict: Verdict | None = None
     notes: tuple[str, ...] = ()
-
-
-def features(table: Table, plan: Plan, told: Told = silent, *, chunk: int = 65_536) -> tuple[Examples, Kernel]:
-    """Every payment's features as live would have seen them, and the memory after the last event."""
-    kernel = Kernel(plan)
-    stream = table.stream()
-    matrix = np.empty((len(table), plan.width))
-    filled = 0
-    for first in range(0, len(stream), chunk):
-        filled += len(kernel.step(stream.take(slice(first, first + chunk)), into=matrix[filled:]))
-        told("reading the past event by event", min(1.0, (first + chunk) / len(stream)))
-    amount = table.amount / table.spec.minor_units
-    examples = Examples.of(
-        matrix, table.label, at=table.at, known_at=table.known_at, weight=table.weight, amount=amount
-    )
-    return examples, kernel
 
 
 def windows_of(examples: Examples, recipe: Recipe) -> Windows:
@@ -214,30 +205,37 @@ def learn(
 ) -> Learned:
     """Learn a model.
 
+    Parameters
+    ----------
+    examples : of ``gather``, with ``recipe.room`` for what is added, which is then written into them; or of ``features``,
+        which are copied.
+
     Raises
     ------
     BadInput : too few frauds or payments in a window; says which.
     """
+    give_back()  # what reading took
     forest: Anomaly | None = None
     if recipe.genuine_after is not None:
         examples = replace(examples, genuine_after=int(recipe.genuine_after / timedelta(microseconds=1)))
     windows = windows_of(examples, recipe)
-    names, rows = plan.names, examples
-    examples = replace(rows, matrix=rows.matrix[:, : len(names)])  # trees look at no token
+    names, rows = plan.names, with_room(examples, plan, recipe.room(plan))
     if recipe.way == "anomaly" or recipe.anomaly:
         told("learning what is usual", 0.0)
         forest = _unsupervised(recipe, plan.categorical, told)
-        forest.fit(examples.take(examples.at < windows.begins))
-        column = forest.score(examples.matrix)
-        examples = replace(examples, matrix=np.column_stack([examples.matrix, column]))
+        forest.fit(_narrow(rows, len(names)).take(_before(rows, windows.begins)))
+        for part in _pieces(len(rows)):
+            rows.matrix[part, len(names)] = forest.score(rows.matrix[part, : len(names)])
         names = (*names, NAME)
     if recipe.way == "anomaly":
-        learned = _anomaly_model(examples, spec, plan, recipe, windows, forest, names, source)
+        learned = _anomaly_model(rows, spec, plan, recipe, windows, forest, names, source)
         return _measured(learned, spec, plan, rows)
     surprise = None
-    if recipe.way in ("network", "extract"):
-        examples, surprise = _with_surprise(examples, rows, plan, recipe, windows, told)
+    if recipe.way in ("network", "extract") and plan.history:
+        surprise = _surprise(rows, len(names), recipe, windows, told)
         names = (*names, *(SURPRISES if surprise is not None else ()))
+    give_back()
+    examples = _narrow(rows, len(names))
     ends = (*plan.ends[:-1], len(names))
     newest = examples.as_known_at(windows.made).take(windows.newest[: int((examples.at < windows.made).sum())])
     _check_frauds(newest, "the newest window, which models are stopped and calibrated by,")
@@ -274,35 +272,57 @@ def learn(
         card = msgspec.structs.replace(card, surprise=surprise.card)
     card, files = model.add_to(card, files)
     learned = _measured(Learned(card, files, windows), spec, plan, rows)
-    return replace(learned, verdict=model.verdict, notes=(*_taken_over(recipe, files), *model.notes))
+    return replace(
+        learned, verdict=model.verdict, notes=(*_sample_told(rows), *_taken_over(recipe, files), *model.notes)
+    )
 
 
-def _with_surprise(
-    examples: Examples, rows: Examples, plan: Plan, recipe: Recipe, windows: Windows, told: Told
-) -> tuple[Examples, Surprise | None]:
-    """The examples with their last payments as tokens, and with the surprise of each payment as three more columns.
+def _surprise(rows: Examples, own: int, recipe: Recipe, windows: Windows, told: Told) -> Surprise | None:
+    """What is surprising, learned without labels from what came before the newest window; or another model's as it is.
 
-    What is surprising is learned, without labels, from what came before the newest window.
+    The surprise of each payment is written into the three columns behind the first ``own``.
     """
-    if not plan.history:
-        return examples, None
-    tokens = tokens_of(rows.matrix, len(plan.names)).astype(np.uint32)
-    examples = replace(examples, tokens=tokens)
+    tokens = rows.tokens
+    assert tokens is not None
     if recipe.extract is not None:
-        theirs = recipe.extract.surprise
-        if theirs is None:
-            return examples, None
-        return replace(examples, matrix=np.column_stack([examples.matrix, theirs.columns(tokens, told)])), theirs
-    from tocsin.learn.surprise import LEAST, SETTINGS, learn_surprise
+        surprise = recipe.extract.surprise
+    else:
+        from tocsin.learn.surprise import LEAST, SETTINGS, learn_surprise
 
-    past = tokens[: int((examples.at < windows.begins).sum())]
-    if int((past[:, -2] != 0).sum()) < LEAST:
-        return examples, None
-    folder = recipe.folder / "surprise" if recipe.folder is not None else None
-    loop = replace(SETTINGS, seed=recipe.boosting.seed, processes=recipe.processes)
-    begin = recipe.base.surprise if recipe.base is not None else None
-    surprise = learn_surprise(past, begin=begin or None, settings=loop, folder=folder, told=told)
-    return replace(examples, matrix=np.column_stack([examples.matrix, surprise.columns(tokens, told)])), surprise
+        past = _as_they_came(rows.take(_before(rows, windows.begins)), recipe.boosting.seed)
+        if int((past[:, -2] != 0).sum()) < LEAST:
+            return None
+        folder = recipe.folder / "surprise" if recipe.folder is not None else None
+        loop = replace(SETTINGS, seed=recipe.boosting.seed, processes=recipe.processes)
+        begin = recipe.base.surprise if recipe.base is not None else None
+        surprise = learn_surprise(past, begin=begin or None, settings=loop, folder=folder, told=told)
+    if surprise is not None:
+        rows.matrix[:, own : own + len(SURPRISES)] = surprise.columns(tokens, told)
+    return surprise
+
+
+def _as_they_came(past: Examples, seed: int) -> NDArray[np.uint32]:
+    """Tokens of payments as frequent as they were: of a sample with all frauds, as many frauds as of the others."""
+    assert past.tokens is not None
+    if past.sampled == 1 or past.weight is None:
+        return past.tokens
+    drawn = np.random.default_rng([seed, 6]).random(len(past))
+    keep: NDArray[np.bool_] = drawn * past.weight.max(initial=0.0) <= past.weight
+    return past.tokens[keep]
+
+
+def _narrow(rows: Examples, columns: int) -> Examples:
+    """The same payments by their first columns."""
+    return rows if columns == rows.matrix.shape[1] else replace(rows, matrix=rows.matrix[:, :columns])
+
+
+def _before(rows: Examples, moment: int) -> slice:
+    """The rows before a moment: in order of time, so nothing is copied."""
+    return slice(0, int(np.searchsorted(rows.at, moment)))
+
+
+def _pieces(rows: int, at_once: int = 16_384) -> list[slice]:
+    return [slice(first, min(first + at_once, rows)) for first in range(0, rows, at_once)]
 
 
 def _taught(
@@ -332,6 +352,18 @@ def _taught(
     return learn_hybrid(grown, newest, seedling, teaching, told)
 
 
+def _sample_told(rows: Examples) -> tuple[str, ...]:
+    """Of how many payments a sample is, in words."""
+    if rows.sampled == 1:
+        return ()
+    frauds = int((rows.label == 1).sum())
+    others = len(rows) - frauds
+    return (
+        f"Every payment told the memory what it did; learned from and measured by were all {frauds:,} frauds and {others:,} of "
+        f"{round(others / rows.sampled):,} other payments, each counted {1 / rows.sampled:.2f} times.",
+    )
+
+
 def _taken_over(recipe: Recipe, files: Mapping[str, bytes]) -> tuple[str, ...]:
     """What of another model's weights had a place here, in words."""
     if recipe.base is None:
@@ -356,13 +388,18 @@ def _measured(learned: Learned, spec: Spec, plan: Plan, examples: Examples) -> L
     until = datetime.fromtimestamp(learned.windows.made / 1e6, UTC).isoformat(timespec="microseconds")
     card = msgspec.structs.replace(card, learned=msgspec.structs.replace(card.learned, until=until))
     model = made_of(card, files, spec, plan)
-    found = (
-        quality(model, examples.as_known_at_last().take(learned.windows.held_out))
-        if learned.windows.held_out.any()
-        else None
-    )
+    give_back()
+    held_out = examples.as_known_at_last().take(slice(_before(examples, learned.windows.made).stop, None))
+    found = quality(model, held_out, _scored(model, held_out, plan)) if len(held_out) else None
     facts = found.facts() if found is not None else {}
     return replace(learned, card=msgspec.structs.replace(card, measured=facts), quality=found)
+
+
+def _scored(model: Artifact, rows: Examples, plan: Plan) -> Scored:
+    """The model's scores of its own kernel's rows, which are made and scored piece by piece."""
+    said = [model.score(kernel_rows(rows.take(part), plan)) for part in _pieces(len(rows))]
+    joined = [np.concatenate([getattr(one, name) for one in said]) for name in ("delta", "logit", "value")]
+    return Scored(said[0].base, *joined)
 
 
 def _anomaly_model(
@@ -447,10 +484,10 @@ def _check_frauds(rows: Examples, what: str) -> None:
 
 
 def _rate(rows: Examples) -> float:
-    known = rows.known()
-    if not len(known):
+    keep = rows.is_known()
+    if not keep.any():
         return 0.0
-    return float(np.average(known.label == 1, weights=known.weight))
+    return float(np.average(rows.label[keep] == 1, weights=None if rows.weight is None else rows.weight[keep]))
 
 
 def _card(
@@ -466,8 +503,7 @@ def _card(
     source: str,
     forest: Anomaly | None,
 ) -> Card:
-    known = grown.known()
-    rate = _rate(newest) if recipe.way != "anomaly" or len(newest.known()) else 0.0
+    rate = _rate(newest) if recipe.way != "anomaly" or newest.is_known().any() else 0.0
     p = min(max(rate, 1e-6), 1 - 1e-6)
     return Card(
         name=recipe.name or spec.name,
@@ -484,7 +520,7 @@ def _card(
             fraud_rate=_rate(examples),
             first=_say(int(examples.at[0])),
             last=_say(int(examples.at[-1])),
-            trees_rows=len(known),
+            trees_rows=int(grown.is_known().sum()),
             calibration_rows=len(newest),
             calibration_frauds=int((newest.label == 1).sum()),
             refitted=recipe.refit,
@@ -497,6 +533,8 @@ def _card(
             "early_leak": recipe.early_leak,
             "layer": recipe.extract.layer if recipe.extract is not None else None,
             "from": next((source.version for source in (recipe.base, recipe.extract) if source is not None), None),
+            "most_genuine": recipe.most_genuine,
+            "genuine_share": examples.sampled,
             "genuine_after_days": recipe.genuine_after / timedelta(days=1) if recipe.genuine_after else None,
         },
         libraries=_libraries(),
