@@ -347,6 +347,21 @@ def test_a_table_of_texts_alone_in_an_archive_is_read(tmp_path: Path) -> None:
     assert (got.kind, len(got), got.part.tolist().count("test")) == ("text", 9, 3)
 
 
+def test_a_table_for_each_part_is_one_collection(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("text,label\nring the bell,a\nno bell,b\n")
+    (tmp_path / "test.csv").write_text("text\nsome bell\n")
+    got = collect(tmp_path)
+    assert dict(zip(got.names, classes(got), strict=True)) == {
+        "train.csv:1": "a",
+        "train.csv:2": "b",
+        "test.csv:1": "?",
+    }
+    assert got.of_part("test").raw(0) == "some bell"
+    (tmp_path / "test.csv").write_text("file\n1.jpg\n")
+    with pytest.raises(BadInput, match="must list one kind"):
+        collect(tmp_path)
+
+
 # --- what a collection does --------------------------------------------------------------------------------------------
 
 

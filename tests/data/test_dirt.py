@@ -215,6 +215,33 @@ def test_a_text_with_one_more_word_is_a_near_copy_and_one_with_another_word_is_n
     assert names(collection, found(report, "same, other class")) == {"5", "6"}
 
 
+def test_words_for_nothing_and_classes_spelt_twice_are_said(tmp_path: Path) -> None:
+    rows = [("", name, f"sentence {i} of {name}") for name in ("Spam", "spam ", "SPAM", "ham") for i in range(11)]
+    collection = collect(write(tmp_path / "texts.csv", [*rows, ("", "ham", "NaN"), ("", "ham", "nan of them came")]))
+    report = dirt(collection)
+    assert names(collection, found(report, "missing")) == {"45"}
+    assert found(report, "class names alike").shown == ("'SPAM' = 'Spam' = 'spam'",)
+
+
+# --- the real sets ---------------------------------------------------------------------------------------------------
+
+
+def test_the_questions_have_copies_in_their_test_and_one_in_two_classes(measured_data: Path) -> None:
+    report = dirt(collect(measured_data / "text" / "trec_questions.csv.gz"))
+    assert found(report, "in test too").count == 12
+    assert found(report, "same, other class").shown == (
+        "1194 (What are the Twin Cities ?) [DESC] = 5704 (What are the twin cities ?) [LOC]",
+    )
+
+
+def test_the_blood_smears_are_clean_and_the_satellite_tiles_overlap(measured_data: Path) -> None:
+    assert dirt(collect(measured_data / "images" / "leukemia_cells.zip")).clean
+    tiles = collect(measured_data / "images" / "hurricane_damage.zip")
+    report = dirt(tiles.take([name.startswith(("test/no", "val/no", "train/no")) for name in tiles.names]))
+    assert 3 <= found(report, "in test too").count <= 8
+    assert report.leaking.sum() < 10
+
+
 # --- all ---------------------------------------------------------------------------------------------------------------
 
 

@@ -18,10 +18,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tocsin.data.arrangement import KINDS, choose_kind, kind_of, places
+from tocsin.data.arrangement import KINDS, choose_kind, kind_of, part_of, places
 from tocsin.data.files import read_named, read_rows
 from tocsin.data.folders import Files, must_be_there, open_archive, open_file, open_folder
-from tocsin.data.listing import Listing, is_index, is_table, listed
+from tocsin.data.listing import Listing, is_index, is_table, listed, together
 from tocsin.errors import BadInput, did_you_mean
 
 __all__ = ["KINDS", "UNKNOWN", "Collection", "collect", "texts"]
@@ -207,20 +207,14 @@ def texts(given: Sequence[str], *, source: str = "texts") -> Collection:
     >>> len(given), given.raw(1), given.label.tolist()
     (2, 'the bell', [-1, -1])
     """
-    number = tuple(range(1, len(given) + 1))
-    return _of_texts(Listing(tuple(given), "text", None, None, None, number, ()), source)
+    names = tuple(str(number) for number in range(1, len(given) + 1))
+    return _of_texts(Listing(tuple(given), "text", None, None, None, names, ()), source)
 
 
 def _of_files(files: Files, source: str, kind: str | None, told: dict[str, str | None]) -> Collection:
-    index = next((name for name in files.names if is_index(name)), None)
-    if index is None and not any(kind_of(name) for name in files.names):
-        tables = [name for name in files.names if is_table(name)]
-        index = tables[0] if len(tables) == 1 else None
-    if index is not None:
-        listing = listed(read_named(files.read(index), index), f"{index} in {source}", kind=kind, **told)
-        if listing.kind == "text":
-            return _of_texts(listing, source)
-        return _of_listing(listing, files, source)
+    listing = _listing_in(files, source, kind, told)
+    if listing is not None:
+        return _of_texts(listing, source) if listing.kind == "text" else _of_listing(listing, files, source)
     given = next((word for word, value in told.items() if value is not None), None)
     if given:
         raise BadInput(
@@ -243,6 +237,22 @@ def _of_files(files: Files, source: str, kind: str | None, told: dict[str, str |
     )
 
 
+def _listing_in(files: Files, source: str, kind: str | None, told: dict[str, str | None]) -> Listing | None:
+    """What the tables of a folder list: the one called index, or, where no example lies there, one alone or one a part."""
+    tables = [name for name in files.names if is_table(name)]
+    indexes = [name for name in tables if is_index(name)]
+    if not indexes and any(kind_of(name) for name in files.names):
+        return None
+    parts = {name: part_of(name.rsplit("/")[-1].split(".")[0]) for name in tables}
+    if not indexes and len(tables) > 1 and all(parts.values()):
+        each = [listed(read_named(files.read(t), t), f"{t} in {source}", kind=kind, **told) for t in tables]
+        return together(each, tables, [parts[name] for name in tables])
+    chosen = indexes[0] if indexes else tables[0] if len(tables) == 1 else None
+    if chosen is None:
+        return None
+    return listed(read_named(files.read(chosen), chosen), f"{chosen} in {source}", kind=kind, **told)
+
+
 def _left_out(files: Files, names: Sequence[str]) -> list[str]:
     """What lies there and is no example, in words."""
     notes = []
@@ -261,7 +271,7 @@ def _of_texts(listing: Listing, source: str) -> Collection:
     return _made(
         _Texts(listing.what),
         "text",
-        [str(number) for number in listing.number],
+        listing.names,
         listing.label or blank,
         listing.part or blank,
         listing.group or blank,
@@ -277,7 +287,7 @@ def _of_listing(listing: Listing, files: Files, source: str) -> Collection:
     by_last = _by_last_name(there)
     names: list[str] = []
     missing: dict[str, str] = {}
-    for row, given in zip(listing.number, listing.what, strict=True):
+    for row, given in zip(listing.names, listing.what, strict=True):
         name = given.strip().replace("\\", "/").removeprefix("./")
         outside = name.startswith("/") or ".." in name.split("/")
         found = name if name in there else None if outside else by_last.get(name.rsplit("/", 1)[-1])

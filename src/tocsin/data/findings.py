@@ -208,6 +208,15 @@ def classes(collection: Collection, good: NDArray[np.bool_]) -> Iterator[Finding
         said = f"classes with fewer than {FEW} examples to learn from: {', '.join(named[:10])}{_more(len(named), 10)}."
         hint = "Give more of them, or join or leave out the class."
         yield Finding("class too small", "look", len(named), said, hint=hint)
+    spelt: dict[str, list[str]] = defaultdict(list)
+    for name in collection.classes:
+        spelt[" ".join(name.casefold().replace("_", " ").split())].append(name)
+    alike = [" = ".join(map(repr, names)) for names in spelt.values() if len(names) > 1]
+    if alike:
+        said = f"{many(len(alike), 'class is', 'classes are')} spelt in several ways."
+        yield Finding(
+            "class names alike", "look", len(alike), said, shown=tuple(alike[:_SHOWN]), hint="Make one of them."
+        )
     if len(collection.classes) == 1 and labelled.any():
         said = f"there is one class only ({collection.classes[0]}); there is nothing to tell apart."
         yield Finding("one class", "look", 1, said, hint="Give examples of a second class: of what it is not.")
@@ -234,6 +243,7 @@ _SAID = {
     inspection.CLIPPED: ("{} whose loudest parts are cut off.", "Record them again with less gain, if you can."),
     inspection.CUT: ("{} whose file promises more than it holds.", "Copy them again; what is there is used."),
     inspection.SHORT: ("{} shorter than a tenth of a second.", "Listen to them: often they are slips."),
+    inspection.MISSING: ("{} of nan, null or none alone.", "A program wrote them for nothing; leave the rows out."),
     inspection.REPLACED: ("{} not in UTF-8, so letters were lost.", "Save the file as UTF-8 from where it came."),
     inspection.MISREAD: (
         "{} in which UTF-8 was taken for Latin letters (Ã© for é).",

@@ -23,9 +23,11 @@ from tocsin.errors import BadInput
 
 BLANK, CLIPPED, CUT, SHORT = "blank", "clipped", "cut short", "too short"
 REPLACED, MISREAD, CONTROLS, MARKUP = "not UTF-8", "misread letters", "control characters", "markup"
+MISSING = "missing"
 
 _MISREAD = re.compile("[ÃÂâ][\u0080-\u00bf‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ€]+")
 _MARKUP = re.compile(r"&(?:#\d{2,5}|amp|lt|gt|quot|nbsp|apos);|<(?:br|p|div|a|b|i|span)\b[^>]*>", re.IGNORECASE)
+_NOTHING = {"nan", "null", "none", "n/a", "na", "#n/a", "<na>", "nat"}
 _RANGE_DB = 30.0
 _TOP_HZ = 3_800.0
 _WINDOW_SECONDS = 0.032
@@ -136,6 +138,7 @@ def _text(raw: bytes | str) -> Look:
     if not said:
         raise BadInput("a text must have words; this one is empty.")
     checks = (
+        (MISSING, raw.strip().lower() in _NOTHING),
         (REPLACED, "\ufffd" in raw),
         (MISREAD, misread(raw)),
         (CONTROLS, any(unicodedata.category(c) == "Cc" and c not in "\t\n\r" for c in raw)),

@@ -36,7 +36,7 @@ class Listing:
     what : the texts, or the names of files.
     kind : "text" when ``what`` are texts, "images" or "sound" when they are names.
     label, part, group : None where the table has no such column.
-    number : the row's number in the file, from 1.
+    names : how to call each row: its number in the file, from 1, after the file's name where there are several.
     notes : which column was taken for what, and what was left out.
     """
 
@@ -45,7 +45,7 @@ class Listing:
     label: tuple[str, ...] | None
     part: tuple[str, ...] | None
     group: tuple[str, ...] | None
-    number: tuple[int, ...]
+    names: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -108,8 +108,39 @@ def listed(
         label=_texts(table, found_label) if found_label else None,
         part=parts,
         group=_texts(table, found_group) if found_group else None,
-        number=tuple(rows.number.tolist()),
+        names=tuple(map(str, rows.number.tolist())),
         notes=_notes(rows, found, got, found_label, found_part, found_group),
+    )
+
+
+def together(listings: Sequence[Listing], tables: Sequence[str], parts: Sequence[str]) -> Listing:
+    """Several tables as one, each a part: train.csv and test.csv.
+
+    Raises
+    ------
+    BadInput : one lists texts and another files.
+    """
+    kinds = {listing.kind for listing in listings}
+    if len(kinds) > 1:
+        raise BadInput(
+            f"tables that belong together must list one kind; {', '.join(tables)} list {', '.join(sorted(kinds))}."
+        )
+
+    def joined(column: str) -> tuple[str, ...] | None:
+        columns = [getattr(listing, column) for listing in listings]
+        if all(values is None for values in columns):
+            return None
+        return tuple(x for values, one in zip(columns, listings, strict=True) for x in values or [""] * len(one.what))
+
+    each = list(zip(listings, tables, parts, strict=True))
+    return Listing(
+        what=tuple(what for listing in listings for what in listing.what),
+        kind=listings[0].kind,
+        label=joined("label"),
+        part=tuple(part for listing, _, part in each for _ in listing.what),
+        group=joined("group"),
+        names=tuple(f"{table}:{name}" for listing, table, _ in each for name in listing.names),
+        notes=tuple(f"{table}: {note}" for listing, table, _ in each for note in listing.notes),
     )
 
 

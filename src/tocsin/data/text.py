@@ -142,13 +142,15 @@ class WordPieces:
             ) from error
         try:
             self._tokenizer: Any = Tokenizer.from_buffer(data)
+            self._whole: Any = Tokenizer.from_buffer(data)  # never cut, so that two threads may use both
         except Exception as error:  # a Rust error comes as a plain Exception
             raise Damaged(f"a tokenizer.json must be whole; this one cannot be read: {error}.") from error
         if self._tokenizer.id_to_token(PADDING) != "[PAD]":
             got = self._tokenizer.id_to_token(PADDING)
             raise Damaged(f"a tokenizer's number 0 must be its padding, [PAD]; here it is {got!r}.")
-        self._tokenizer.no_padding()
-        self._tokenizer.no_truncation()
+        for tokenizer in (self._tokenizer, self._whole):
+            tokenizer.no_padding()
+            tokenizer.no_truncation()
 
     def __len__(self) -> int:
         """How many numbers there are."""
@@ -164,8 +166,7 @@ class WordPieces:
 
     def pieces(self, text: str) -> list[str]:
         """The pieces ``encode`` makes numbers of, in order, [CLS] and [SEP] among them."""
-        self._tokenizer.no_truncation()
-        return list(self._tokenizer.encode(clean(text)).tokens)
+        return list(self._whole.encode(clean(text)).tokens)
 
 
 TOKENS = ("words", "wordpiece")
