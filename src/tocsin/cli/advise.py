@@ -101,7 +101,7 @@ def _payments(data: Path, spec_name: str, seed: int, told: Told) -> Advice:
     from tocsin.data import read
     from tocsin.evaluate.payments_advice import advise_payments
     from tocsin.features import compile_plan
-    from tocsin.learn.transactions import features
+    from tocsin.learn.gathering import features
 
     began = time.perf_counter()
     spec = specs.load(spec_name)

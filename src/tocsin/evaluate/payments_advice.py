@@ -76,7 +76,7 @@ def advise_payments(
 
     Parameters
     ----------
-    examples : every payment's features and tokens, as ``learn.transactions.features`` makes them.
+    examples : every payment's features and tokens, as ``learn.gathering.features`` makes them.
     source, spec : as the user gave them, for the command. read_seconds : what reading and features took.
 
     Raises
