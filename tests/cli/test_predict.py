@@ -191,6 +191,17 @@ def test_names_that_would_harm_a_terminal_are_made_harmless(place: Path) -> None
         assert result.stdout.count("\n") == 2 + (form == ("--csv",))
 
 
+def test_pipes_are_read_and_what_never_ends_is_refused(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tocsin.cli.predict.LARGEST", 100_000)
+    found = {one["name"]: one for one in lines("colours", "/dev/zero", "pics/red.png", code=1)}
+    assert "at most" in found["/dev/zero"]["error"]
+    assert found["pics/red.png"]["class"] == "red"
+    ours, theirs = os.pipe()
+    os.write(theirs, colour("blue"))
+    os.close(theirs)
+    assert told("colours", f"/dev/fd/{ours}") == [(f"/dev/fd/{ours}", "blue")]
+
+
 def test_class_names_may_be_anything(place: Path) -> None:
     names = ("[red]x[/red]", "a,b\n=1+1", "\x1b[2J" + "long " * 20)
     write(place / "odd", card("images", classes=names), files("images"))

@@ -25,6 +25,7 @@ from rich.text import Text
 
 from tocsin.artifact.classes import AT_ONCE, Classifier, load
 from tocsin.data.collection import Collection, collect
+from tocsin.data.folders import LARGEST
 from tocsin.data.listing import is_table
 from tocsin.errors import BadInput, NotReady, TocsinError
 
@@ -137,13 +138,22 @@ def _given(model: Classifier, what: tuple[str, ...], column: str | None, texts: 
 
 def _opened(model: Classifier, path: Path, column: str | None, *, alone: bool) -> Iterator[Example]:
     """The examples of a file, a folder, an archive or a table."""
-    if path.is_file() and not is_table(path.name) and not zipfile.is_zipfile(path):
-        read = path.read_bytes if model.kind != "text" else lambda: path.read_bytes().decode("utf-8-sig", "replace")
-        yield Example(str(path), read)
+    alone_in_file = path.is_file() and not is_table(path.name) and not zipfile.is_zipfile(path)
+    if alone_in_file or (path.exists() and not path.is_file() and not path.is_dir()):  # a pipe, as of <(command)
+        yield Example(str(path), lambda: _content(path, text=model.kind == "text"))
         return
     found = collect(path, kind=model.kind, column=column)
     for i, name in enumerate(found.names):
         yield Example(name if alone else f"{path}{':' if path.is_file() else '/'}{name}", _row(found, i))
+
+
+def _content(path: Path, *, text: bool) -> bytes | str:
+    """All of a file; of one that never ends no more than may be read."""
+    with path.open("rb") as file:
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise BadInput(f"an example must have at most {LARGEST >> 20} MiB; this file has more.")
+    return content.decode("utf-8-sig", "replace") if text else content
 
 
 def _row(found: Collection, i: int) -> Callable[[], bytes | str]:
