@@ -42,8 +42,9 @@ def learn_examples(data: Path, told: Mapping[str, Any]) -> None:
     try:
         collection = collect(data, **columns)
     except BadInput as error:
-        if error.hint is None and data.is_file():
-            hint = "A table of payments needs --spec: a ready spec's name or a TOML file that describes it."
+        if data.is_file():
+            spec = "A table of payments needs --spec: a ready spec's name or a TOML file that describes it."
+            hint = spec if error.hint is None else f"{error.hint} {spec}"
             raise BadInput(error.message, field=error.field, hint=hint) from error
         raise
     recipe, why = choose_way(recipe, collection.kind)

@@ -72,7 +72,7 @@ def test_noise_lies_well_below_the_sound() -> None:
     loud = SOUNDS.square().mean(1).sqrt()
     added = (augment.mixed_with_others(SOUNDS, often=1.0) - SOUNDS).square().mean(1).sqrt()
     decibels = 20 * torch.log10(added / loud)
-    assert decibels.max() < -8
+    assert decibels.max() < -13
     assert decibels.min() > -42
 
 
@@ -81,7 +81,7 @@ def test_masks_take_away_a_little_time_and_a_little_pitch() -> None:
     seen = augment.masked(SOUNDS)
     assert (seen.square().sum() / SOUNDS.square().sum()) > 0.6
     silent = (augment.masked(SOUNDS, wide=0.0).abs() < 1e-6).float().mean(1)
-    assert silent.max() < 0.2
+    assert silent.max() < 0.15
     assert silent.max() > 0.02
 
 
@@ -100,7 +100,7 @@ def test_padding_and_the_first_place_of_a_text_stay() -> None:
     seen = augment.words_lost(given, unknown=99)
     assert (seen[:, 20:] == 0).all()
     assert torch.equal(seen[:, 0], given[:, 0])
-    assert 0.05 < (seen[:, 1:20] == 99).float().mean() < 0.15
+    assert 0.03 < (seen[:, 1:20] == 99).float().mean() < 0.08
 
 
 @pytest.mark.parametrize("change", [augment.louder, augment.shifted, augment.masked])

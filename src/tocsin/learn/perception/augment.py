@@ -78,25 +78,25 @@ def shifted(given: Tensor, most: float = 0.1) -> Tensor:
     return torch.where(inside, given.gather(1, place.clamp(0, samples - 1)), 0.0)
 
 
-def louder(given: Tensor, most: float = 10.0) -> Tensor:
-    """Each sound up to ten decibels louder or softer, cut off at full scale."""
+def louder(given: Tensor, most: float = 6.0) -> Tensor:
+    """Each sound up to six decibels louder or softer, cut off at full scale."""
     gain = 10 ** (torch.empty(len(given), 1).uniform_(-most, most) / 20)
     return (given * gain.to(given.device)).clamp(-1.0, 1.0)
 
 
 def mixed_with_others(given: Tensor, often: float = 0.5) -> Tensor:
-    """Half the sounds with noise behind them, 10 to 40 decibels below: white noise coloured by chance."""
+    """Half the sounds with noise behind them, 15 to 40 decibels below: white noise coloured by chance."""
     n, samples = given.shape
     noise = torch.randn(n, samples)
     soft = torch.rand(n, 1) * 0.95  # a one-pole filter's memory of one step: from white to rather dull
     noise = (noise + soft * pad(noise, (1, 0))[:, :-1]) / sqrt(1.5)
-    below = 10 ** (-torch.empty(n, 1).uniform_(10.0, 40.0) / 20)
+    below = 10 ** (-torch.empty(n, 1).uniform_(15.0, 40.0) / 20)
     some = (torch.rand(n, 1) < often).float()
     loud = given.square().mean(dim=1, keepdim=True).sqrt()
     return given + (noise * below * some).to(given.device) * loud
 
 
-def words_lost(given: Tensor, unknown: int, often: float = 0.1) -> Tensor:
+def words_lost(given: Tensor, unknown: int, often: float = 0.05) -> Tensor:
     """Each word of texts int64[n, length] is lost now and then: ``unknown`` stands in its place. 0, no word, stays.
 
     The first place stays, too, since some networks keep a mark there.
@@ -106,8 +106,8 @@ def words_lost(given: Tensor, unknown: int, often: float = 0.1) -> Tensor:
     return torch.where(lost.to(given.device) & (given != 0), unknown, given)
 
 
-def masked(given: Tensor, long: float = 0.15, wide: float = 0.15) -> Tensor:
-    """Each sound with a stretch of time silenced and a band of frequencies taken out, each up to 15 % of what there is.
+def masked(given: Tensor, long: float = 0.1, wide: float = 0.1) -> Tensor:
+    """Each sound with a stretch of time silenced and a band of frequencies taken out, each up to a tenth of what there is.
 
     SpecAugment, done on the wave so that a network keeps its spectrogram to itself; a band is of equal width in hertz.
 
