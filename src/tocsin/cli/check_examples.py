@@ -79,7 +79,9 @@ def check_examples(path: Path, columns: dict[str, str | None], bad: Path | None)
         _write(bad, collection, report)
         console.print(f"All of them stand by name in {escape(str(bad))}.")
     if report.clean:
-        console.print(f"Next: tocsin learn {escape(str(path))} --out models/{escape(path.name.split('.')[0])}")
+        name = path.resolve().name.split(".")[0]
+        verb = f"learn {path} --out models/{name}" if len(collection.classes) > 1 else f"cluster {path}"
+        console.print(f"Next: tocsin {escape(verb)}")
     else:
         sys.exit(1)
 
@@ -90,7 +92,7 @@ def _say_what_there_is(console: Console, path: Path, collection: Collection, rep
         f" of {many(len(collection.classes), 'class', 'classes')}" if collection.classes else ", none with a class"
     )
     what = many(len(collection), CALLED[collection.kind])
-    console.print(f"[bold]{escape(path.name)}[/bold]: {what}{classes}, {good:,} of them good.")
+    console.print(f"[bold]{escape(path.resolve().name)}[/bold]: {what}{classes}, {good:,} of them good.")
     for name, said in report.facts.items():
         console.print(f"  {name}: {escape(said)}")
     groups = len({name for name in collection.group if name})
