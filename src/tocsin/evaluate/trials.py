@@ -97,7 +97,8 @@ def curve(
     for size in SIZES:
         if right[size]:
             mean = float(np.mean(right[size]))
-            coin = np.sqrt(max(mean * (1 - mean), 1e-4) / len(label))
+            held = (mean * len(label) + 1) / (len(label) + 2)  # all right of a few is not certainty
+            coin = np.sqrt(held * (1 - held) / len(label))
             between = float(np.std(right[size])) / np.sqrt(max(1, len(right[size]) - 1))
             points.append(Point(round(float(np.mean(counts[size]))), mean, max(float(coin), between)))
     return Growth.through(points, seed), slowest
