@@ -45,14 +45,14 @@ def alike(
     ----------
     The cells are those of an inverted file (Jégou, Douze, Schmid, 2011), with examples themselves as centres.
     """
-    pairs = np.zeros((0, 2), np.int64)
-    small = _small(maps)
-    plain = np.concatenate([_deviation(maps[i : i + _BLOCK]) for i in range(0, len(maps), _BLOCK)] or [np.zeros(0)])
-    rows = np.flatnonzero(plain >= contrast)
-    if len(rows) > 1:
-        pairs = rows[_near(small[rows], candidates)]
+    blocks = [maps[i : i + _BLOCK] for i in range(0, len(maps), _BLOCK)]
+    varied = np.concatenate([_deviation(block) >= contrast for block in blocks] or [np.zeros(0, bool)])
+    rows = np.flatnonzero(varied)
+    if len(rows) < 2:
+        return np.zeros((0, 2), np.int64)
+    pairs = rows[_near(np.concatenate([_small(block) for block in blocks])[rows], candidates)]
     alike_ = [_correlation(maps, pairs[i : i + _BLOCK], shift, least) >= least for i in range(0, len(pairs), _BLOCK)]
-    return pairs[np.concatenate(alike_)] if alike_ else pairs
+    return np.asarray(pairs[np.concatenate(alike_)] if alike_ else pairs)
 
 
 def _deviation(maps: NDArray[np.uint8]) -> NDArray[np.float64]:
