@@ -65,14 +65,20 @@ def test_which_examples_are_shown() -> None:
     assert typical(LABEL, PROBABILITY, 1).tolist() == [3]
 
 
-def test_confidence_is_binned_by_equally_many_answers() -> None:
+def test_confidence_is_binned_and_a_bin_of_few_joins_the_next() -> None:
     rng = np.random.default_rng(1)
-    sure = rng.uniform(0.5, 1, 2000)
-    label = (rng.random(2000) > sure).astype(np.int64)  # right as often as promised
+    sure = np.concatenate([rng.uniform(0.5, 1, 2000), [0.51]])
+    label = (rng.random(len(sure)) > sure).astype(np.int64)  # right as often as promised
     found = find_classes(("a", "b"), label, np.stack([sure, 1 - sure], axis=1))
-    assert [b.examples for b in found.reliability] == [200] * 10
-    assert all(abs(b.promised - b.right) < 0.12 for b in found.reliability)
+    bins = found.reliability
+    assert sum(b.examples for b in bins) == 2001
+    assert 7 <= len(bins) <= 8
+    assert min(b.examples for b in bins) >= 20
+    assert all(abs(b.promised - b.right) < 0.12 for b in bins)
     assert found.quality.calibration_error < 0.05
+    few = np.array([0.55] * 3 + [0.99] * 60)
+    alone = find_classes(("a", "b"), np.zeros(63, dtype=np.int64), np.stack([few, 1 - few], axis=1)).reliability
+    assert [b.examples for b in alone] == [63]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from tocsin.measure.classes import ClassQuality, measure
+from tocsin.measure.classes import BINS, ClassQuality, measure
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -67,7 +67,7 @@ class ClassFindings:
     majority : the commonest class and its share: what one gets by always saying it.
     quality : the single numbers, and int64[k, k] of who is taken for whom.
     brier : mean squared distance of a row of probabilities from the truth.
-    reliability : answers of about equal confidence, from the least confident up.
+    reliability : answers of about equal confidence, in the bins of the calibration error, from the least confident up.
     selective : (share answered, share of these right) when the least confident are left to a person, from few to all.
     """
 
@@ -170,9 +170,16 @@ def _by_group(right: NDArray[np.bool_], group: Sequence[str], seed: int) -> Shar
 
 
 def _reliability(confidence: Floats, right: NDArray[np.bool_]) -> tuple[Bin, ...]:
-    """Up to ten bins of equally many answers, from the least confident up; fewer where there are few answers."""
+    """The bins of the calibration error, from the least confident up; one with few answers joins the next."""
     order = np.argsort(confidence, kind="stable")
-    pieces = np.array_split(order, max(1, min(10, len(order) // 10)))
+    place = np.minimum((confidence[order] * BINS).astype(np.int64), BINS - 1)
+    least, pieces, first = max(5, len(order) // 100), list[Ints](), 0
+    for end in [*(np.flatnonzero(np.diff(place)) + 1).tolist(), len(order)]:
+        if end - first >= least or end == len(order):
+            pieces.append(order[first:end])
+            first = end
+    if len(pieces) > 1 and len(pieces[-1]) < least:
+        pieces[-2:] = [np.concatenate(pieces[-2:])]
     return tuple(Bin(float(confidence[p].mean()), float(right[p].mean()), len(p)) for p in pieces)
 
 

@@ -23,6 +23,8 @@ from tocsin.errors import BadInput, Damaged
 from tocsin.evaluate.saliency import Floats, Saliency
 
 _AT_ONCE = 64
+_LOOKED_AT = 8
+"""Of so many values at the end the last that is a map is taken; behind it a network pools and flattens."""
 _STEP = 0.01
 """How far a channel is raised and lowered, in standard deviations of the map: straight for networks that only sum after it."""
 
@@ -97,29 +99,47 @@ def _odds(logits: Floats, wanted: int) -> Floats:
 
 def _last_map(model: Any, output: str) -> tuple[str, tuple[int, int]]:
     """The last value behind a convolution, on the way to the output, that still has rows and columns; and how many."""
-    shapes = {v.name: [d.dim_value for d in v.type.tensor_type.shape.dim] for v in model.graph.value_info}
+    candidates = _behind_convolutions(model, output)[-_LOOKED_AT:]
+    for name, (rows, columns) in reversed(list(zip(candidates, _sizes(model, candidates), strict=True))):
+        if min(rows, columns) > 1:
+            return name, (rows, columns)
+    raise BadInput(
+        "Grad-CAM needs a convolutional network whose last map still has rows and columns; this has none.",
+        field="network.onnx",
+    )
+
+
+def _behind_convolutions(model: Any, output: str) -> list[str]:
+    """Values with four axes that are made behind a convolution and that the output is made of, in the order they are made."""
+    axes = {v.name: len(v.type.tensor_type.shape.dim) for v in model.graph.value_info}
     makers = {name: node for node in model.graph.node for name in node.output}
-    wanted, seen = [output], set()
+    wanted, seen = [output], set[str]()
     while wanted:
         name = wanted.pop()
         if name in makers and name not in seen:
             seen.add(name)
             wanted.extend(makers[name].input)
-    last, size, convolved = "", (0, 0), False
+    found, convolved = list[str](), False
     for node in model.graph.node:  # in an order in which each comes after what it reads
-        if not seen.intersection(node.output):
+        if node.op_type == "Constant" or not seen.intersection(node.output):
             continue
         convolved = convolved or node.op_type in ("Conv", "FusedConv")
-        for name in node.output:
-            shape = shapes.get(name, [])
-            if convolved and len(shape) == 4 and min(shape[2:]) > 1:
-                last, size = name, (shape[2], shape[3])
-    if not last:
-        raise BadInput(
-            "Grad-CAM needs a convolutional network whose last map still has rows and columns; this has none.",
-            field="network.onnx",
-        )
-    return last, size
+        found.extend(name for name in node.output if convolved and axes.get(name) == 4)
+    return found
+
+
+def _sizes(model: Any, names: list[str]) -> list[tuple[int, int]]:
+    """Rows and columns of these values. The graph is asked: where it computes its own padding, they are not written in it."""
+    import onnx
+
+    if not names:
+        return []
+    given = model.graph.input[0]
+    shape = [dim.dim_value or 1 for dim in given.type.tensor_type.shape.dim]
+    kind = onnx.helper.tensor_dtype_to_np_dtype(given.type.tensor_type.elem_type)
+    probe = onnx.utils.Extractor(model).extract_model([given.name], names)
+    found = _session(probe).run(names, {given.name: np.zeros(shape, dtype=kind)})
+    return [(value.shape[2], value.shape[3]) for value in found]
 
 
 def _session(model: Any) -> Any:

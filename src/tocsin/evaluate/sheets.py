@@ -116,7 +116,7 @@ def marked(why: Saliency) -> str:
     out = ["… "] if first else []
     for word, value in zip(why.words[first:last], why.values[first:last].tolist(), strict=True):
         bare = word.strip()
-        if abs(value) < max(_FAINT, strongest / 50) or not bare:
+        if abs(value) < max(_FAINT, strongest / 12) or not bare:
             out.append(escape(word))
             continue
         head, tail = re.split(re.escape(bare), word, maxsplit=1)

@@ -78,7 +78,7 @@ mark.for { background: color-mix(in srgb, var(--s1) calc(var(--w) * 65%), transp
 mark.against { background: color-mix(in srgb, var(--s2) calc(var(--w) * 55%), transparent);
   text-decoration: underline dashed; text-underline-offset: 3px }
 body:has(#why:not(:checked)) mark { background: none; text-decoration: none }
-.odd { margin: 14px 0 8px; color: var(--muted); font-size: 12px }
+.card > .odd { margin: 16px 0 8px; color: var(--muted); font-size: 12px }
 .unread { border: 1px dashed var(--line); border-radius: 4px; padding: 10px; color: var(--muted); margin: 0 }
 @media (max-width: 480px) { main { padding: 16px 12px 32px } .card { padding: 12px } .facts th { width: 8em } }
 """
