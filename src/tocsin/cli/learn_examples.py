@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table as Grid
 
-from tocsin.artifact.classes import ClassesCard
+from tocsin.artifact.classes import NETWORK, REPORT, ClassesCard, load
 from tocsin.artifact.folder import check_free, write
 from tocsin.data.collection import Collection, collect
 from tocsin.data.dirt import dirt
@@ -89,35 +89,45 @@ def _learn(
             progress.console.print(f"Note: {escape(finding.said)}", highlight=False)
         learned = learn(collection, recipe, told, good=found.good & ~found.leaking, twin=found.twin)
         told("writing the model", 0.0)
-        card = write(
-            out, learned.card, learned.files, also=lambda folder: _also(folder, collection, learned, told, report)
-        )
+
+        def also(folder: Path) -> None:
+            _also(folder, collection, learned, recipe.folder, told, report)
+
+        card = write(out, learned.card, learned.files, also=also)
         if recipe.folder is not None:
             shutil.rmtree(recipe.folder, ignore_errors=True)
     return learned, card
 
 
-def _also(folder: Path, collection: Collection, learned: Learned, told: Told, report: bool) -> None:
-    """What lies beside a model and is no part of it."""
+def _also(
+    folder: Path, collection: Collection, learned: Learned, training: Path | None, told: Told, report: bool
+) -> None:
+    """What lies beside a model and is no part of it: the curves of its last phase of training, and the report."""
+    for name in ("training.json", "training.html"):
+        phases = (
+            [] if training is None else sorted(training.glob(f"*/{name}"), key=lambda path: path.stat().st_mtime_ns)
+        )
+        if phases and learned.epochs:
+            shutil.copy(phases[-1], folder / name)
     if not report or learned.quality is None:
         return
-    from tocsin.artifact.classes import NETWORK, REPORT, Classifier
     from tocsin.evaluate.attribution import explainer
-    from tocsin.evaluate.classcharts import course_of_epochs
+    from tocsin.evaluate.classcharts import Course
     from tocsin.evaluate.pictured import write_report
 
-    seen = learned.predictions
-    model = Classifier(learned.card, learned.files)
+    model, seen = load(folder), learned.predictions
+    epochs = tuple((epoch.number, epoch.loss, epoch.judged) for epoch in learned.epochs)
+    best = min(learned.epochs, key=lambda epoch: epoch.judged).number if learned.epochs else 0
     write_report(
         folder / REPORT,
-        learned.card,
+        model.card,
         collection,
         seen.rows,
         seen.probability,
         seen.label,
         explainer(model, learned.files.get(NETWORK)),
-        course_of_epochs(learned.epochs),
-        notes=learned.notes,
+        Course(epochs=epochs, best=best) if epochs else None,
+        notes=(*learned.notes, *sentences(collection, learned.doubts)),
         told=told,
     )
 
