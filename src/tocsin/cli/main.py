@@ -21,6 +21,7 @@ VERBS: dict[str, str] = {
     "backtest": "Replay the past: retrain, decide and count as if it had been live.",
     "cluster": "Group pictures, sounds or texts nobody has sorted, on a contact sheet.",
     "explain": "Say why one payment got its score.",
+    "networks": "List the networks for pictures, sounds and texts; fetch their weights.",
     "predict": "Say what pictures, sounds or texts are.",
     "serve": "Answer every transaction: approve, review or decline; with the desk.",
     "model": "Show a model; activate one, roll back, list.",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
@@ -58,3 +61,20 @@ def test_every_kind_has_networks_and_an_unknown_name_is_refused_with_the_nearest
     assert all(len(of_kind(kind)) >= 2 for kind in ("images", "sound", "text"))
     with pytest.raises(BadInput, match="resnet18"):
         entry("resnet81")
+
+
+def test_every_network_stands_in_its_document_with_its_size() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "networks.md").read_text(encoding="utf-8")
+    rows = {name: float(size) for name, size in re.findall(r"^\| `(\w+)` \| ([\d.]+) M \|", page, re.MULTILINE)}
+    assert rows.keys() == NETWORKS.keys()
+    for name, millions in rows.items():
+        assert millions == pytest.approx(NETWORKS[name].parameters / 1e6, abs=0.051), name
+
+
+def test_every_published_network_tells_its_licence_its_accuracy_and_a_fingerprint() -> None:
+    for one in NETWORKS.values():
+        if one.pretrained is not None:
+            assert one.pretrained.licence in ("Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause")
+            assert re.fullmatch(r"[0-9a-f]{8}|[0-9a-f]{64}", one.pretrained.sha256)
+            assert one.pretrained.accuracy
+            assert one.pretrained.sources

@@ -1,0 +1,108 @@
+"""``tocsin networks``: what networks there are for pictures, sounds and texts, and the weights of those that know something."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from tocsin.data.arrangement import KINDS
+from tocsin.errors import NotReady, TocsinError
+from tocsin.learn.perception.registry import NETWORKS, Entry, entry, of_kind
+from tocsin.learn.perception.weights import cache, fetch, find
+
+READS = {"images": "pictures", "sound": "sounds", "text": "texts"}
+"""A kind in words."""
+
+
+@click.group(invoke_without_command=True)
+@click.option("--kind", type=click.Choice(KINDS), default=None, help="Only those for this kind of example.")
+@click.option("--weights", type=click.Path(path_type=Path), default=None, help="Where the weights lie [the cache].")
+@click.pass_context
+def command(context: click.Context, kind: str | None, weights: Path | None) -> None:
+    """The networks for pictures, sounds and texts, and whether their published weights are here.
+
+    \b
+    Example:
+        tocsin networks --kind images
+        tocsin networks get mobilenet_v2
+    """
+    if context.invoked_subcommand is None:
+        wide = None if sys.stdout.isatty() else 160
+        console = Console(width=wide, highlight=False)
+        console.print(_table(of_kind(kind) if kind else tuple(NETWORKS.values()), weights))
+        console.print(
+            f"[dim]Weights are kept in {escape(str(weights or cache()))}; fetch them: tocsin networks get NAME[/dim]"
+        )
+
+
+def _table(shown: tuple[Entry, ...], where: Path | None) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("network", "reads", "learns", "made for"):
+        table.add_column(name, no_wrap=True, justify="right" if name == "learns" else "left")
+    table.add_column("published weights: how good, by whom", overflow="fold", ratio=1)
+    for name in ("MB", "licence", "here"):
+        table.add_column(name, no_wrap=True, justify="right" if name == "MB" else "left")
+    for one in shown:
+        published = one.pretrained
+        table.add_row(
+            one.name,
+            READS[one.kind],
+            f"{one.parameters / 1e6:.1f} M" if one.parameters >= 1e6 else f"{one.parameters / 1e3:.0f} k",
+            _made_for(one),
+            escape(published.accuracy) if published else "[dim]none; it is learned from nothing[/dim]",
+            f"{published.megabytes:.0f}" if published else "",
+            published.licence if published else "",
+            ("[green]yes[/green]" if find(one.name, where) else "no") if published else "",
+        )
+    return table
+
+
+def _made_for(one: Entry) -> str:
+    """What size of example it was made for."""
+    if one.kind == "images":
+        return f"{one.size} × {one.size} pixels"
+    return f"{one.size / 16_000:g} s at 16 kHz" if one.kind == "sound" else f"{one.size} {_cut(one)}"
+
+
+def _cut(one: Entry) -> str:
+    return "pieces of words" if one.tokens == "wordpiece" else "words"
+
+
+@command.command()
+@click.argument("name")
+@click.option("--to", "folder", type=click.Path(path_type=Path, file_okay=False), help="Into this folder [the cache].")
+def get(name: str, folder: Path | None) -> None:
+    """Fetch the published weights of network NAME, or of all networks.
+
+    What is here already is not fetched again. A download that was stopped goes on where it stopped.
+    """
+    wanted = [one for one in NETWORKS.values() if one.pretrained] if name == "all" else [entry(name)]
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    failed: list[str] = []
+    for one in wanted:
+        try:
+            path = _fetched(one.name, folder)
+        except TocsinError as error:
+            if name != "all":
+                raise
+            failed.append(one.name)
+            click.echo(f"{one.name}: {error}", err=True)
+        else:
+            click.echo(f"{one.name}: {path}")
+    if failed:
+        raise NotReady(f"all weights were to be fetched; {len(failed)} could not be: {', '.join(failed)}.")
+
+
+def _fetched(name: str, folder: Path | None) -> Path:
+    """Fetch with a bar that says how far it is."""
+    columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(f"fetching {name}", total=1.0)
+        return fetch(name, folder, lambda what, share: progress.update(task, description=escape(what), completed=share))
