@@ -187,11 +187,14 @@ def _sheets(card: ClassesCard, found: ClassFindings, gallery: _Gallery) -> str:
     if len(gallery.wrong):
         some = f"The {_MISTAKES} surest of {len(gallery.wrong):,}" if len(gallery.wrong) > _MISTAKES else "All of them"
         sure = int((gallery.probability[gallery.wrong].max(axis=1) >= 0.95).sum())
-        said = f"{some}, the surest first." + (
-            f" {sure:,} of the mistakes were made with 95 % or more: look whether their labels are right."
-            if sure
-            else ""
-        )
+        said = f"{some}, the surest first."
+        if sure:
+            what = (
+                "was made with 95 % or more: look whether its label is"
+                if sure == 1
+                else ("were made with 95 % or more: look whether their labels are")
+            )
+            said += f" {sure:,} of the mistakes {what} right."
         out.append(_sheet("The worst mistakes", said, gallery.sheet(gallery.shown_wrong)))
     else:
         out.append(_sheet("The worst mistakes", "There are none on these examples.", ""))
