@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from tocsin.data.collection import Collection
 from tocsin.learn.perception import scratch, transfer
 from tocsin.learn.perception.augment import augmented
 from tocsin.learn.perception.chosen import Chosen, from_nothing, knowing, texts_of
-from tocsin.learn.perception.effort import epochs_within, multiply_adds
+from tocsin.learn.perception.effort import batch_of, enough_epochs, epochs_within, multiply_adds
 from tocsin.learn.perception.portions import Portions
 from tocsin.learn.perception.recipe import Recipe
 
@@ -60,6 +60,7 @@ def pace_of(
     if way == "scratch":
         chosen = from_nothing(recipe, collection.kind, classes, texts_of(collection, rows.train))
     else:
+        recipe = replace(recipe, size=recipe.size or transfer.size_of(collection, rows))
         chosen = knowing(recipe, collection.kind, classes, texts_of(collection, rows.train))
     began = clock()
     given = chosen.preparer.prepared(raws)
@@ -68,12 +69,15 @@ def pace_of(
     one = chosen.front(torch.from_numpy(given[:1].copy()))
     cost, train, val = multiply_adds(chosen.network, one), len(rows.train), len(rows.val)
     if way == "scratch":
-        epochs = planned(scratch.PLANS[collection.kind], scratch.MINUTES, train, cost, recipe)
+        plan = scratch.PLANS[collection.kind]
+        least = enough_epochs(plan.least, train, batch_of(train, plan.batch))
+        epochs = planned(scratch.MINUTES, train, cost, recipe, least, max(least, plan.most))
         visits = STOPPED * epochs
         seconds = visits * (train * step + val * look)
     else:
-        epochs = planned(transfer.PLANS[collection.kind], 0.75 * transfer.MINUTES, train, cost, recipe)
-        first = max(1, epochs // 2)
+        after = transfer.PLANS[collection.kind]
+        epochs = planned(0.8 * transfer.MINUTES, train, cost, recipe, after.least, after.most)
+        first = max(1, epochs // 3)
         half = (step + 2 * look) / 2  # of the lower half there is nothing to take a gradient of
         seconds = first * (train * half + val * look) + STOPPED * epochs * (train * step + val * look)
         seconds += (train + val) * (look + prepare)  # the head learns from what the network says before
@@ -82,10 +86,10 @@ def pace_of(
     return Pace(chosen.entry.name, step, look, prepare, epochs, seconds)
 
 
-def planned(plan: scratch.Plan | transfer.Plan, minutes: float, examples: int, cost: int, recipe: Recipe) -> int:
+def planned(minutes: float, examples: int, cost: int, recipe: Recipe, least: int, most: int) -> int:
     """The epochs a way plans, as it plans them."""
     within = recipe.minutes * minutes / scratch.MINUTES if recipe.minutes else minutes
-    return recipe.epochs or epochs_within(within, examples, cost, recipe.threads, least=plan.least, most=plan.most)
+    return recipe.epochs or epochs_within(within, examples, cost, recipe.threads, least=least, most=most)
 
 
 def _step(chosen: Chosen, given: np.ndarray, clock: Clock, recipe: Recipe) -> tuple[float, float]:
