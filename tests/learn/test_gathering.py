@@ -87,6 +87,16 @@ def test_a_sample_keeps_all_frauds_and_stands_for_all_the_others(table: Table, w
     assert np.array_equal(kernel_rows(found, PLAN), rows.matrix[kept], equal_nan=True)
 
 
+def test_who_paid_is_told_by_number(table: Table) -> None:
+    keys = table.batch.keys["account"][table.payments]
+    for most in (None, 2_000):
+        found, _ = gather(table, PLAN, most_genuine=most)
+        mine = keys[drawn(table.label, most, 0)[0]]
+        assert found.account is not None
+        assert len(np.unique(found.account)) == len(np.unique(mine)) > 100
+        assert len(np.unique(np.column_stack([found.account.astype(np.uint64), mine]), axis=0)) == len(np.unique(mine))
+
+
 def test_the_sample_is_drawn_evenly_and_by_its_seed() -> None:
     label = np.zeros(100_000, dtype=np.int8)
     label[::50] = 1

@@ -91,6 +91,20 @@ def test_a_network_that_harms_or_says_nothing_is_sent_back_and_the_trees_ship(
     assert np.array_equal(model.margins(newest), plain.margins(newest.matrix))
 
 
+def test_the_gate_draws_accounts_and_not_payments(parts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept(monkeypatch)
+    asked: list[Any] = []
+    monkeypatch.setattr(
+        hybrid, "gate", lambda origins: asked.extend(origins) or Verdict(True, (), "as the test wants it")
+    )
+    grown, newest, _, seedling = parts
+    learn_hybrid(grown, newest, seedling, Teaching(shape=SMALL, loop=QUICK))
+    assert newest.account is not None
+    mine = newest.account[-len(asked[0].fraud) :]
+    assert np.array_equal(asked[0].entity, mine)
+    assert len(mine) > 2 * len(np.unique(mine))
+
+
 def test_with_hardly_any_frauds_no_network_is_taught(parts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     grown, newest, _, seedling = parts
     monkeypatch.setattr(hybrid, "LEAST_FRAUDS", 10_000)

@@ -38,6 +38,7 @@ class Examples:
     tokens : uint32[n, history + 1] or None, each payment's last payments and itself (``features.history``).
     genuine_after : microseconds after which an example of which nobody knows yet counts as genuine; None: it never does.
     sampled : share of the payments that are no frauds that is here; ``weight`` makes up for the rest.
+    account : int64[n] or None, who paid, as a number; accounts are what a gate draws.
     """
 
     matrix: NDArray[np.float64]
@@ -49,6 +50,7 @@ class Examples:
     tokens: NDArray[np.uint32] | None = None
     genuine_after: int | None = None
     sampled: float = 1.0
+    account: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.label)
@@ -115,6 +117,7 @@ class Examples:
             weight=weight,
             amount=self.amount[rows],
             tokens=None if self.tokens is None else self.tokens[rows],
+            account=None if self.account is None else self.account[rows],
         )
 
     def as_known_at(self, cut: int) -> Examples:

@@ -43,7 +43,7 @@ def features(table: Table, plan: Plan, told: Told = silent, *, chunk: int = 65_5
     examples = Examples.of(
         matrix, table.label, at=table.at, known_at=table.known_at, weight=table.weight, amount=amount
     )
-    return examples, kernel
+    return replace(examples, account=_accounts(table, np.ones(len(table), dtype=bool))), kernel
 
 
 def gather(
@@ -97,7 +97,7 @@ def gather(
         weight=None if weight is None else weight[kept],
         amount=table.amount[kept] / table.spec.minor_units,
     )
-    return replace(examples, tokens=tokens, sampled=share), kernel
+    return replace(examples, tokens=tokens, sampled=share, account=_accounts(table, kept)), kernel
 
 
 def drawn(label: NDArray[np.int8], most_genuine: int | None, seed: int) -> tuple[NDArray[np.bool_], float]:
@@ -115,6 +115,14 @@ def drawn(label: NDArray[np.int8], most_genuine: int | None, seed: int) -> tuple
     kept = label == 1
     kept[np.random.default_rng([seed, 5]).choice(others, most_genuine, replace=False)] = True
     return kept, most_genuine / len(others)
+
+
+def _accounts(table: Table, kept: NDArray[np.bool_]) -> NDArray[np.int64] | None:
+    """Who paid, numbered; None where the spec names no account."""
+    keys = table.batch.keys.get("account")
+    if keys is None:
+        return None
+    return np.unique(keys[table.payments[kept]], return_inverse=True)[1].astype(np.int64)
 
 
 def _weights(table: Table, share: float) -> NDArray[np.float64]:

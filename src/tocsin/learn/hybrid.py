@@ -213,7 +213,8 @@ def rows_of(
     tokens = examples.tokens
     if tokens is None:  # nobody keeps a past
         tokens = np.zeros((len(examples), 1), dtype=np.uint32)
-    return Rows.of(examples.matrix, odds, tokens, examples.label, rows, most=most, seed=seed, weight=examples.weight)
+    label, mass, account = examples.label, examples.weight, examples.account
+    return Rows.of(examples.matrix, odds, tokens, label, rows, most=most, seed=seed, weight=mass, account=account)
 
 
 def as_a_share(rows: Rows, sampled: float) -> Rows:
@@ -252,7 +253,7 @@ def _judged(taught: Taught, rows: Rows) -> Verdict:
     before = rows.margins[:, -1].astype(np.float64)
     after = before + taught.correction * (exits_of(taught.network, rows)[:, -1] - before)
     weight = None if rows.weight is None else rows.weight.astype(np.float64)
-    return gate([Origin("the newest payments", before, after, rows.label, weight=weight)])
+    return gate([Origin("the newest payments", before, after, rows.label, rows.account, weight=weight)])
 
 
 def halves(rows: Rows) -> tuple[Rows, Rows]:

@@ -43,6 +43,7 @@ class Rows:
     margins : float32[n, stages], calibrated log-odds of trees that had not seen the payment.
     tokens : int64 or uint32[n, history + 1]. label : int8[n], 1 fraud, 0 genuine; all known.
     weight : float32[n], how many payments a row stands for; ones by default.
+    account : int64[n], who paid; not looked at by what is taught.
     """
 
     columns: NDArray[np.float32]
@@ -50,6 +51,7 @@ class Rows:
     tokens: NDArray[np.integer]
     label: NDArray[np.int8]
     weight: NDArray[np.float32] | None = None
+    account: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.label)
@@ -65,6 +67,7 @@ class Rows:
         most: int | None = None,
         seed: int = 0,
         weight: NDArray[np.float64] | None = None,
+        account: NDArray[np.int64] | None = None,
     ) -> Rows:
         """The given rows; of the genuine ones at most ``most``, drawn once."""
         if most is not None and int((label[rows] == 0).sum()) > most:
@@ -78,22 +81,25 @@ class Rows:
             piece = rows[first : first + 65_536]
             wide[first : first + 65_536] = network_rows(np.ascontiguousarray(columns[piece]))
         mass = None if weight is None else weight[rows].astype(np.float32)
-        return cls(wide, margins[rows].astype(np.float32), tokens[rows], label[rows], mass)
+        who = None if account is None else account[rows]
+        return cls(wide, margins[rows].astype(np.float32), tokens[rows], label[rows], mass, who)
 
     def take(self, rows: NDArray[np.int64]) -> Rows:
         """The given rows, in their order."""
         weight = None if self.weight is None else self.weight[rows]
-        return Rows(self.columns[rows], self.margins[rows], self.tokens[rows], self.label[rows], weight)
+        account = None if self.account is None else self.account[rows]
+        return Rows(self.columns[rows], self.margins[rows], self.tokens[rows], self.label[rows], weight, account)
 
     def and_then(self, later: Rows) -> Rows:
         """These rows and later ones behind them."""
-        mine, theirs = (None if rows.weight is None else rows.weight for rows in (self, later))
+        mine, theirs, who, whose = self.weight, later.weight, self.account, later.account
         return Rows(
             np.concatenate([self.columns, later.columns]),
             np.concatenate([self.margins, later.margins]),
             np.concatenate([self.tokens, later.tokens]),
             np.concatenate([self.label, later.label]),
             None if mine is None or theirs is None else np.concatenate([mine, theirs]),
+            None if who is None or whose is None else np.concatenate([who, whose]),
         )
 
 

@@ -205,7 +205,8 @@ def learn_machine(
     later = read(layer, stop), stop.label, _mass(stop)
     machine = fit_machine(read(layer, rows), rows.label, _mass(rows), later=later)
     before = judge.margins[:, -1].astype(np.float64)
-    origin = Origin("the newest payments", before, machine(read(layer, judge)), judge.label, weight=_mass(judge))
+    after = machine(read(layer, judge))
+    origin = Origin("the newest payments", before, after, judge.label, judge.account, weight=_mass(judge))
     verdict = gate([origin], called=f"the machine on {layer.name}") if gated else None
     if verdict is not None and not verdict.passed:
         return TreesAlone(seedling, trees, verdict)
@@ -244,7 +245,7 @@ def _as_columns(grown: Examples, newest: Examples, seedling: Seedling, layer: La
         parts = [_with_columns(part, layer) if more else part for part in (grown, stop, judge)]
         wide = replace(seedling, ends=(*seedling.ends[:-1], parts[0].matrix.shape[1]))
         said.append(wide.grow(parts[0], parts[1], told).margins(parts[2].matrix)[:, -1])
-    origin = Origin("the newest payments", said[0], said[1], judge.label, weight=judge.weight)
+    origin = Origin("the newest payments", said[0], said[1], judge.label, judge.account, weight=judge.weight)
     return gate([origin], called=f"the columns of {layer.name}")
 
 
