@@ -53,12 +53,15 @@ def test_a_fault_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) ->
         main.main()
 
 
-def test_a_full_disk_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("number", "says"), [(28, "it is full"), (27, "a limit on us"), (122, "a limit on us")])
+def test_a_full_disk_is_named(
+    number: int, says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def fails(**_: object) -> None:
-        raise OSError(28, "No space left on device")
+        raise OSError(number, "No space left on device")
 
     monkeypatch.setattr(main.group, "main", fails)
-    assert "the disk must have room" in refused(monkeypatch, capsys)
+    assert f"the disk must have room; {says}" in refused(monkeypatch, capsys)
 
 
 @pytest.mark.parametrize(("module", "extra"), [("torch", "networks"), ("onnx", "learn"), ("psycopg", "postgres")])

@@ -110,6 +110,7 @@ def _outside(error: Exception) -> str | None:
     if isinstance(error, OSError) and error.filename is not None:
         said = (error.strerror or str(error)).lower()
         return f"{error.filename}: must be there and open to us; the machine says: {said}. Look at the path and its rights."
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return "the disk must have room; it is full. Make room and give the command again: nothing half-done is kept."
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        what = "it is full" if error.errno == errno.ENOSPC else "a limit on us is reached"
+        return f"the disk must have room; {what}. Make room and give the command again: nothing half-done is kept."
     return None

@@ -122,6 +122,13 @@ def test_some_of_all_keeps_groups_whole_and_an_example_of_every_class() -> None:
     assert not some(np.arange(5), np.full(5, ""), 0.15, seed=0).any()
 
 
+def test_classes_of_one_example_each_leave_nothing_to_stop_by(sentences: Collection) -> None:
+    rows = [int(np.flatnonzero(sentences.label == c)[0]) for c in range(3)]
+    small = replace(sentences.take(rows), part=np.full(3, ""))
+    with pytest.raises(BadInput, match=r"3 examples of 3 classes leave none.*Give several"):
+        portions(small, held_out=0.2, seed=0)
+
+
 def test_what_cannot_be_learned_from_is_refused_in_words(sentences: Collection) -> None:
     with pytest.raises(BadInput, match="none has one"):
         portions(replace(sentences, label=np.full(len(sentences), UNKNOWN)), held_out=0.2, seed=0)

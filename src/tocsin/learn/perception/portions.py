@@ -67,7 +67,7 @@ def portions(
 
     Raises
     ------
-    BadInput : no example has a class, or all are of one.
+    BadInput : no example has a class, all are of one, or no class has two examples that may be parted.
     """
     usable = collection.label != UNKNOWN
     if good is not None:
@@ -95,6 +95,13 @@ def portions(
         if not away.any():
             away = some(collection.label[train], groups[train], STOPPING, seed + 1)
         train, val = train[~away], train[away]
+        if not len(val):
+            raise BadInput(
+                f"learning needs examples to stop by beside those it learns from; the {len(train):,} examples of "
+                f"{len(np.unique(collection.label[train])):,} classes leave none.",
+                field="data",
+                hint="Give several examples of each class.",
+            )
     found = Portions(train, val, test, own, said, groups)
     check_learnable(collection, found.train)
     lost = [collection.classes[c] for c in set(collection.label[test]) - set(collection.label[found.taught])]
