@@ -17,7 +17,7 @@ from tocsin.evaluate.advisor import Advice, Candidate, choose, expected_of, more
 from tocsin.evaluate.examples_advice import advise_examples
 from tocsin.evaluate.growth import Growth, Point
 from tocsin.evaluate.payments_advice import ENOUGH_FRAUDS, advise_payments, measured
-from tocsin.evaluate.trials import curve, some_rows, try_plain
+from tocsin.evaluate.trials import curve, rare_class, scored, some_rows, try_plain
 from tocsin.features import Plan, compile_plan
 from tocsin.learn.contract import Examples
 from tocsin.learn.perception.portions import portions
@@ -68,6 +68,18 @@ def test_a_curve_is_measured_by_folds_that_taught_nothing() -> None:
     assert rising.points[-1].examples == 180
     assert rising.points[-1].right > 0.85
     assert seconds > 0
+
+
+def test_a_rare_class_of_two_is_judged_by_its_f1(texts: Collection) -> None:
+    said, label = np.array([1, 1, 0, 0, 0]), np.array([1, 0, 1, 0, 0])
+    assert scored(said, label, None) == pytest.approx(3 / 5)
+    assert scored(said, label, 1) == pytest.approx(0.5), "one found of two, one of two said rightly"
+    assert scored(np.zeros(5, dtype=int), label, 1) == 0.0
+    rows = np.arange(len(texts))
+    assert rare_class(texts, rows) is None, "three classes"
+    two = replace(texts, classes=("a", "b"), label=(np.arange(len(texts)) % 8 == 0).astype(np.int64))
+    assert rare_class(two, rows) == 1
+    assert rare_class(replace(two, label=np.arange(len(texts)) % 2), rows) is None
 
 
 def test_a_sample_keeps_classes_and_whole_groups(texts: Collection) -> None:

@@ -12,7 +12,7 @@ from shlex import quote
 from tocsin.data.collection import Collection
 from tocsin.errors import NotReady
 from tocsin.evaluate.advisor import Advice, Candidate, choose, expected_of, more_labels, reasons
-from tocsin.evaluate.trials import Trial, try_extract, try_plain
+from tocsin.evaluate.trials import Trial, rare_class, try_extract, try_plain
 from tocsin.learn.perception.portions import Portions, portions
 from tocsin.learn.perception.recipe import Recipe
 from tocsin.learn.task import Told, silent
@@ -53,7 +53,7 @@ def advise_examples(
         notes.append("PyTorch is not installed, so no network is considered; pip install 'tocsin[networks]' brings it.")
     else:
         found += _networks(collection, rows, recipe, plain, left, clock, told, notes)
-    chosen = choose(tuple(found))
+    chosen, rare = choose(tuple(found)), rare_class(collection, rows.taught)
     examples, classes = len(rows.taught), len(collection.classes)
     if chosen.growth is not None and chosen.growth.points[-1].examples < 0.7 * examples:
         notes.append(
@@ -70,6 +70,7 @@ def advise_examples(
         unless=_unless(chosen, tuple(found), examples, classes),
         seconds=time.perf_counter() - began,
         machine=machine(),
+        measure="share right" if rare is None else f"F1 of {collection.classes[rare]}",
         notes=tuple(notes),
         kind=collection.kind,
     )

@@ -32,6 +32,8 @@ COST = 0.3
 LEAST = 48
 """Fewer examples than this tell nothing of what more would bring."""
 _TEXT_COST = 1.0
+RARE = 0.25
+"""Share of the examples below which one of two classes is rare."""
 
 Features = NDArray[np.float32] | Sparse
 
@@ -68,6 +70,7 @@ def curve(
     *,
     cost: float = COST,
     blocks: tuple[int, ...] = (),
+    rare: int | None = None,
     seed: int = 0,
     told: Told = silent,
 ) -> tuple[Growth, float]:
@@ -75,6 +78,10 @@ def curve(
 
     Each fold is judged by machines that learned from an eighth, a quarter, half and all of the others; a point's deviation is
     that of the folds, and not less than that of so many coins.
+
+    Parameters
+    ----------
+    rare : the class whose F1 is measured in place of the share right (:func:`rare_class`).
     """
     fold = folds(label, groups, seed, FOLDS)
     right: dict[float, list[float]] = {size: [] for size in SIZES}
@@ -91,17 +98,32 @@ def curve(
             head = fit_line(_take(features, rows), label[rows], classes, "svm", cost, blocks=blocks, seed=seed)
             slowest = max(slowest, time.process_time() - began)
             said = logits_of(head, _take(features, judged)).argmax(axis=1)
-            right[size].append(float((said == label[judged]).mean()))
+            right[size].append(scored(said, label[judged], rare))
             counts[size].append(len(rows))
     points = []
     for size in SIZES:
         if right[size]:
             mean = float(np.mean(right[size]))
-            held = (mean * len(label) + 1) / (len(label) + 2)  # all right of a few is not certainty
-            coin = np.sqrt(held * (1 - held) / len(label))
+            coins = len(label) if rare is None else int((label == rare).sum())
+            held = (mean * coins + 1) / (coins + 2)  # all right of a few is not certainty
+            coin = np.sqrt(held * (1 - held) / coins)
             between = float(np.std(right[size])) / np.sqrt(max(1, len(right[size]) - 1))
             points.append(Point(round(float(np.mean(counts[size]))), mean, max(float(coin), between)))
     return Growth.through(points, seed), slowest
+
+
+def rare_class(collection: Collection, rows: NDArray[np.int64]) -> int | None:
+    """Of two classes the one that is under a quarter of the examples: nearly all is right when it is never said."""
+    counts = np.bincount(collection.label[rows], minlength=len(collection.classes))
+    return int(counts.argmin()) if len(counts) == 2 and counts.min() < RARE * counts.sum() else None
+
+
+def scored(said: NDArray[np.int64], label: NDArray[np.int64], rare: int | None) -> float:
+    """The share right, or the F1 of a rare class."""
+    if rare is None:
+        return float((said == label).mean())
+    both = int(((said == rare) & (label == rare)).sum())
+    return 2 * both / max(1, int((said == rare).sum() + (label == rare).sum()))
 
 
 def try_plain(
@@ -127,7 +149,15 @@ def try_plain(
     features, blocks = _plain_features(kind, given)
     cost = _TEXT_COST if kind == "text" else COST
     growth, fit = curve(
-        features, label, groups, len(collection.classes), cost=cost, blocks=blocks, seed=seed, told=told
+        features,
+        label,
+        groups,
+        len(collection.classes),
+        cost=cost,
+        blocks=blocks,
+        rare=rare_class(collection, taught),
+        seed=seed,
+        told=told,
     )
     began = clock()
     rest = _other_machines(features, label, len(collection.classes), blocks, seed)
@@ -219,7 +249,8 @@ def try_extract(
         features = np.asarray(represent(collection, used, chosen, None, here, told))
         each = max(1e-5, (clock() - began - fixed) / len(used))
     label, groups = collection.label[used], np.asarray(collection.group)[used]
-    growth, _ = curve(features, label, groups, classes, seed=recipe.seed, told=told)
+    rare = rare_class(collection, taught)
+    growth, _ = curve(features, label, groups, classes, rare=rare, seed=recipe.seed, told=told)
     few = np.arange(len(used))[: min(len(used), 600)]
     began = clock()
     fit_linear(features[few], label[few], classes, "svm", 3e-4)
