@@ -187,8 +187,9 @@ def tells(collection: Collection, looks: dict[int, Look], good: NDArray[np.bool_
             hint = "A model may learn that instead of what is to be seen or heard; look where the classes came from."
             yield Finding(f"{tell} tells the class", "leak", len(rows), said, hint=hint)
         elif tell in ("rate", "channels"):
-            said = f"there are {len(values)} different {tell}s: {common}."
-            yield Finding(f"mixed {tell}s", "look", len(rows), said, hint="All are made one channel at 16,000 Hz.")
+            several = {"rate": "rates", "channels": "numbers of channels"}[tell]
+            said = f"there are {len(values)} different {several}: {common}."
+            yield Finding(f"mixed {tell.removesuffix('s')}s", "look", len(rows), said, hint="All are made one channel at 16,000 Hz.")
 
 
 def _guessed(codes: NDArray[np.int64], labels: NDArray[np.int64]) -> float:
