@@ -43,6 +43,29 @@ def test_every_part_that_serves_imports_without_a_learner() -> None:
     assert int(done.stdout) > 100
 
 
+PREDICT = """
+import sys
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {blocked!r}:
+            raise ModuleNotFoundError("No module named " + repr(name), name=name)
+sys.meta_path.insert(0, Blocked())
+sys.argv = ["tocsin", "predict", *{words!r}]
+from tocsin.cli.main import main
+main()
+"""
+
+
+def test_pictures_are_predicted_without_a_learner(tmp_path: Path) -> None:
+    from scenes.classes import colour, tiny
+
+    (tmp_path / "red.png").write_bytes(colour("red"))
+    words = [str(tiny(tmp_path / "colours", "images")), str(tmp_path / "red.png"), "--json"]
+    done = run(PREDICT.format(blocked=LEARNERS_ONLY, words=words))
+    assert done.returncode == 0, done.stderr
+    assert '"class":"red"' in done.stdout
+
+
 def test_the_block_blocks() -> None:
     pytest.importorskip("torch")
     done = run(IMPORT_ALL.format(blocked=LEARNERS_ONLY, parts=()) + "\nimport torch")
