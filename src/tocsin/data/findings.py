@@ -189,7 +189,13 @@ def tells(collection: Collection, looks: dict[int, Look], good: NDArray[np.bool_
         elif tell in ("rate", "channels"):
             several = {"rate": "rates", "channels": "numbers of channels"}[tell]
             said = f"there are {len(values)} different {several}: {common}."
-            yield Finding(f"mixed {tell.removesuffix('s')}s", "look", len(rows), said, hint="All are made one channel at 16,000 Hz.")
+            yield Finding(
+                f"mixed {tell.removesuffix('s')}s",
+                "look",
+                len(rows),
+                said,
+                hint="All are made one channel at 16,000 Hz.",
+            )
 
 
 def _guessed(codes: NDArray[np.int64], labels: NDArray[np.int64]) -> float:
