@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from PIL import Image
 
+from tocsin.artifact.classes import read_classes_card
 from tocsin.cli.main import group
 from tocsin.errors import BadInput, NotReady
 from tocsin.learn.perception.registry import NETWORKS
@@ -70,3 +73,36 @@ def test_one_of_ones_own_is_loaded_from_where_it_lies(tmp_path: Path) -> None:
     network = one.build(3, 64)
     torch.save(network.state_dict(), tmp_path / "mine.pth")
     assert load_into(one.build(3, 64), one, tmp_path / "mine.pth") == ()
+
+
+def test_what_pictures_taught_without_labels_is_begun_from(tmp_path: Path) -> None:
+    """Two commands: look at all of them, then learn from the few that have labels."""
+    draw = np.random.default_rng(0)
+    for place in range(72):
+        folder = tmp_path / "tiles" / ("red" if place % 2 else "blue")
+        folder.mkdir(parents=True, exist_ok=True)
+        pixels = draw.integers(0, 90, (16, 16, 3), dtype=np.uint8)
+        pixels[..., 0 if place % 2 else 2] += 120
+        Image.fromarray(pixels).save(folder / f"{place}.png")
+    weights = tmp_path / "tiles.safetensors"
+    more = ("--epochs", "1", "--size", "16")
+    said = run("pretrain", str(tmp_path / "tiles"), "--out", str(weights), *more)
+    assert "72 pictures" in said
+    run("pretrain", str(tmp_path / "tiles"), "--out", str(tmp_path / "tiles.pth"), fails=BadInput)
+    words = [
+        "learn",
+        str(tmp_path / "tiles"),
+        "--way",
+        "extract",
+        "--into",
+        "logistic",
+        "--network",
+        "resnet20",
+        "--size",
+        "16",
+    ]
+    words += ["--weights", str(weights), "--out", str(tmp_path / "model"), "--no-report"]
+    result = CliRunner().invoke(group, words, env={"TOCSIN_CACHE": str(tmp_path / "cache")})
+    assert result.exit_code == 0, (result.output, result.exception)
+    card = read_classes_card(tmp_path / "model")
+    assert (card.way, card.network) == ("extract", "resnet20")

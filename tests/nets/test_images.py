@@ -74,6 +74,7 @@ def test_it_says_of_the_same_weights_what_torchvisions_says(name: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_it_is_torchvisions_to_the_last_digit(tmp_path: Path) -> None:
     """Against the real one, put into a folder of its own: never into the environment."""
     command = [

@@ -22,7 +22,8 @@ OF_PAYMENTS = (
 )
 """Options that only payments have."""
 OF_EXAMPLES = (
-    *("network", "augment", "epochs", "minutes", "size", "kind", "column", "label", "split", "group", "report"),
+    *("network", "weights", "augment", "epochs", "minutes", "size"),
+    *("kind", "column", "label", "split", "group", "report"),
 )
 """Options that only pictures, sounds and texts have."""
 
@@ -86,6 +87,10 @@ _PATH = click.Path(path_type=Path)
 @_for(
     "Examples: ",
     ("--network", {"default": "", "help": "a name of `tocsin networks`; by default the one for the kind and the way."}),
+    (
+        "--weights",
+        {"type": click.Path(path_type=Path), "help": "a file of the network's weights, or the folder it lies in."},
+    ),
     ("--size", {"type": int, "default": None, "help": "pixels a side; of sounds milliseconds, of texts words."}),
     (
         "--epochs",

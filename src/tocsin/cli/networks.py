@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -12,7 +13,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from tocsin.data.arrangement import KINDS
-from tocsin.errors import NotReady, TocsinError
+from tocsin.errors import BadInput, NotReady, TocsinError
 from tocsin.learn.perception.registry import NETWORKS, Entry, entry, of_kind
 from tocsin.learn.perception.weights import cache, fetch, find
 
@@ -100,9 +101,53 @@ def get(name: str, folder: Path | None) -> None:
         raise NotReady(f"all weights were to be fetched; {len(failed)} could not be: {', '.join(failed)}.")
 
 
+@command.command()
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The file of weights, NAME.safetensors.")
+@click.option("--network", default="resnet20", show_default=True, help="A network for pictures.")
+@click.option("--size", type=int, default=None, help="Pixels a side [the network's].")
+@click.option("--epochs", type=int, default=None, help="Rounds over the pictures [what fits the minutes].")
+@click.option("--minutes", type=float, default=None, help="About how long it may take [10].")
+@click.option("--augment", type=click.Choice(["flips", "turns"]), default="flips", help="turns: no up and no down.")
+@click.option("--seed", default=0, show_default=True, help="The same seed gives the same weights.")
+def pretrain(data: Path, out: Path, **told: Any) -> None:
+    """Teach a network by pictures nobody has labelled: DATA is a folder or a zip, and its labels are not looked at.
+
+    What comes of it is a file of weights: tocsin learn FEW --way transfer --network NETWORK --weights FILE begins from it.
+    """
+    from tocsin.data.collection import collect
+    from tocsin.learn.checkpoint import replace
+    from tocsin.learn.perception.recipe import Recipe
+    from tocsin.learn.perception.selfsupervised import pretrain as teach
+
+    if out.suffix != ".safetensors":
+        raise BadInput(
+            f"the weights are written as safetensors; got {out.name}.", field="--out", hint="NAME.safetensors"
+        )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    collection = collect(data, kind="images")
+    recipe = Recipe(folder=out.with_name(f"{out.stem}.training"), **told)
+    with _progress() as progress:
+        task = progress.add_task("reading the pictures", total=1.0)
+        made = teach(
+            collection, recipe, lambda what, share: progress.update(task, description=escape(what), completed=share)
+        )
+    replace(out, made.weights)
+    first, last = made.trained.start, made.trained.judged
+    click.echo(
+        f"{out}: {told['network']}, taught by {made.pictures:,} pictures; two views of one: {first:.3f} → {last:.3f} apart"
+    )
+    click.echo(f"Begin from it: tocsin learn FEW --way transfer --network {told['network']} --weights {out}")
+
+
+def _progress() -> Progress:
+    """A bar that says how far it is."""
+    columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn()
+    return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
 def _fetched(name: str, folder: Path | None) -> Path:
     """Fetch with a bar that says how far it is."""
-    columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with _progress() as progress:
         task = progress.add_task(f"fetching {name}", total=1.0)
         return fetch(name, folder, lambda what, share: progress.update(task, description=escape(what), completed=share))

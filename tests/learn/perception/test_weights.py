@@ -229,6 +229,7 @@ def test_archives_are_read_in_place_and_not_beyond_what_is_expected(tmp_path: Pa
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     "name", [n for n, one in NETWORKS.items() if one.pretrained and isinstance(one.pretrained.sources[0], Package)]
 )

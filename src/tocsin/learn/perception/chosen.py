@@ -95,7 +95,8 @@ def knowing(recipe: Recipe, kind: str, classes: int, texts: Sequence[str] = ()) 
     if recipe.source is not None:
         return _own(recipe, recipe.source, kind, classes)
     found = _entry(recipe.network or KNOWING[kind], kind)
-    if found.pretrained is None:
+    own_file = recipe.weights is not None and recipe.weights.is_file()
+    if found.pretrained is None and not own_file:
         with_weights = [one.name for one in of_kind(kind) if one.pretrained is not None]
         raise BadInput(
             f"nobody's weights of {found.name} are known here, so there is nothing to begin from.",
@@ -111,7 +112,10 @@ def knowing(recipe: Recipe, kind: str, classes: int, texts: Sequence[str] = ()) 
     from tocsin.learn.perception.weights import load_into
 
     load_into(network, found, recipe.weights)
-    origin = f"published weights ({found.pretrained.accuracy}; licence {found.pretrained.licence})"
+    if own_file or found.pretrained is None:
+        origin = f"the weights in {recipe.weights}"
+    else:
+        origin = f"published weights ({found.pretrained.accuracy}; licence {found.pretrained.licence})"
     return Chosen(found, network, Front(found.mean, found.std), preparation, vocabulary, origin)
 
 
