@@ -157,3 +157,24 @@ def test_killed_three_times_it_comes_to_the_same_bits() -> None:
     found = json.loads(done.stdout.splitlines()[-1])
     assert found["kills"] == 3
     assert found["weights_equal"] is True
+
+
+def test_moments_come_back_in_the_order_of_their_parameters_memory() -> None:
+    """A fused optimiser walks through memory; a network whose channels stand last has another order there."""
+
+    def stepped(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        torch.manual_seed(1)
+        optimizer.zero_grad()
+        model(torch.randn(4, 3, 5, 5).contiguous(memory_format=torch.channels_last)).square().mean().backward()
+        optimizer.step()
+
+    torch.manual_seed(0)
+    models = [torch.nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last) for _ in range(2)]
+    optimizers = [torch.optim.AdamW(m.parameters(), lr=0.1, fused=True) for m in models]
+    stepped(models[0], optimizers[0])
+    models[1].load_state_dict(models[0].state_dict())
+    kept = {name: value.contiguous().clone() for name, value in checkpoint.moments(models[0], optimizers[0]).items()}
+    checkpoint.set_moments(models[1], optimizers[1], {n.removeprefix("adamw/"): v for n, v in kept.items()})
+    for model, optimizer in zip(models, optimizers, strict=True):
+        stepped(model, optimizer)
+    assert torch.equal(models[0].weight, models[1].weight)

@@ -166,6 +166,8 @@ def set_moments(model: nn.Module, optimizer: torch.optim.Optimizer, found: dict[
     for name, value in found.items():
         parameter, _, what = name.rpartition("/")
         p = known[parameter]
+        if what != "step":  # in the order of the parameter's own memory, which a fused optimiser walks through
+            value = torch.empty_like(p, dtype=value.dtype, requires_grad=False).copy_(value)
         optimizer.state[p][what] = value.to(p.device)
 
 
