@@ -51,8 +51,8 @@ class Plan:
 
 PLANS = {
     "images": Plan(3, 15, 32, 5e-4, 0.05, 0.1, 0.05),
-    "sound": Plan(5, 20, 32, 3e-4, 0.05, 0.3, 0.05),
-    "text": Plan(3, 4, 32, 1e-4, 0.05, 0.3),
+    "sound": Plan(5, 20, 32, 1e-3, 0.05, 0.5, 0.05),
+    "text": Plan(3, 4, 32, 2e-4, 0.05, 0.3),
 }
 SMALL, LARGE = 128, 192
 _LOOKED_AT = 40
@@ -74,14 +74,14 @@ def learn_transfer(collection: Collection, rows: Portions, recipe: Recipe, told:
     begun = _teach_head(collection, rows, chosen, recipe, told)
     lesson = lesson_of(collection, rows, chosen, recipe, told, smoothing=plan.smoothing, mixed=plan.mixed)
     cost = multiply_adds(chosen.network, chosen.front(torch.from_numpy(lesson.taught.given[:1].copy())))
-    within = 0.8 * (recipe.minutes or MINUTES)  # the first phase takes a third of the epochs, and less for each
+    within = 0.8 * (recipe.minutes or MINUTES)  # the first phase takes a quarter of the epochs, and less for each
     batch = batch_of(len(lesson.taught), plan.batch)
     epochs = recipe.epochs or epochs_within(
         within, len(lesson.taught), cost, recipe.threads, least=plan.least, most=plan.most
     )
     loop = replace(_settings(plan, recipe.seed), batch=batch)
     phases = [] if begun else [_phase(lesson, plan, _for(loop, 1), 0.0, "head", part_told(told, 0.0, 0.1))]
-    phases.append(_phase(lesson, plan, _for(loop, max(1, epochs // 3)), HALF, "half", part_told(told, 0.1, 0.4)))
+    phases.append(_phase(lesson, plan, _for(loop, max(1, epochs // 4)), HALF, "half", part_told(told, 0.1, 0.4)))
     phases.append(_phase(lesson, plan, _for(loop, epochs), WHOLE, "whole", part_told(told, 0.4, 1.0)))
     note = (
         f"{chosen.entry.title} ({chosen.entry.name}) began with {chosen.origin}; "
