@@ -65,7 +65,8 @@ def advise_examples(
         chosen=chosen,
         candidates=tuple(sorted(found, key=lambda one: -one.expected)),
         command=f"tocsin learn {quote(collection.source)} --way {chosen.way}"
-        + (f" --network {chosen.network}" if chosen.network else ""),
+        + (f" --network {chosen.network}" if chosen.network else "")
+        + (f" --layer {chosen.layer}" if chosen.layer else ""),
         why=reasons(chosen, tuple(found), examples, classes),
         unless=_unless(chosen, tuple(found), examples, classes),
         seconds=time.perf_counter() - began,
@@ -86,7 +87,15 @@ def _measured(way: str, trial: Trial, rows: Portions) -> Candidate:
     last = trial.growth.points[-1]
     grounds = f"measured: {last.right:.1%} by cross-validation with {last.examples:,} examples"
     return Candidate(
-        way, trial.network, trial.growth.right(examples), low, high, trial.seconds / 60, trial.growth, grounds
+        way,
+        trial.network,
+        trial.growth.right(examples),
+        low,
+        high,
+        trial.seconds / 60,
+        trial.growth,
+        grounds,
+        trial.layer,
     )
 
 
