@@ -12,6 +12,9 @@ from jaxtyping import install_import_hook
 # The networks' annotations say the shapes of their tensors; here, and only here, every call is held to them.
 install_import_hook("tocsin.nets", "beartype.beartype")
 
+# A test fetches nothing that it does not say it fetches.
+os.environ.setdefault("TOCSIN_OFFLINE", "1")
+
 ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 IN_CI = os.environ.get("CI") == "true"

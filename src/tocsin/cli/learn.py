@@ -22,7 +22,7 @@ OF_PAYMENTS = (
 )
 """Options that only payments have."""
 OF_EXAMPLES = (
-    *("network", "weights", "augment", "epochs", "minutes", "size"),
+    *("network", "weights", "offline", "augment", "epochs", "minutes", "size"),
     *("kind", "column", "label", "split", "group", "report"),
 )
 """Options that only pictures, sounds and texts have."""
@@ -52,7 +52,7 @@ _PATH = click.Path(path_type=Path)
     default=None,
     help="Of examples: scratch, a network begun from nothing; transfer, one that knows other things is taught these; extract, "
     "something simple learns on what such a network says; plain, no network. The default is extract where published "
-    "weights are here, else scratch. Of payments: trees (the default); network, a layered network on the trees, kept only "
+    "weights are here or can be fetched, else scratch. Of payments: trees (the default); network, a layered network on the trees, kept only "
     "if it does no harm, which is also called scratch; transfer, begun with another model's weights; extract, on a layer of "
     "another model's network; anomaly, from no labels.",
 )
@@ -90,6 +90,14 @@ _PATH = click.Path(path_type=Path)
     (
         "--weights",
         {"type": click.Path(path_type=Path), "help": "a file of the network's weights, or the folder it lies in."},
+    ),
+    (
+        "--offline",
+        {
+            "is_flag": True,
+            "envvar": "TOCSIN_OFFLINE",
+            "help": "where no way is named, do not fetch published weights that are not here.",
+        },
     ),
     ("--size", {"type": int, "default": None, "help": "pixels a side; of sounds milliseconds, of texts words."}),
     (

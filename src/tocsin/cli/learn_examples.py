@@ -18,7 +18,7 @@ from tocsin.artifact.classes import NETWORK, REPORT, ClassesCard, load
 from tocsin.artifact.folder import check_free, write
 from tocsin.data.collection import Collection, collect
 from tocsin.data.dirt import dirt
-from tocsin.errors import BadInput
+from tocsin.errors import BadInput, Damaged, NotReady
 from tocsin.learn.perception.learned import Learned, choose_way, learn
 from tocsin.learn.perception.recipe import Recipe
 from tocsin.learn.perception.suspicion import sentences
@@ -47,6 +47,8 @@ def learn_examples(data: Path, told: Mapping[str, Any]) -> None:
             hint = spec if error.hint is None else f"{error.hint} {spec}"
             raise BadInput(error.message, field=error.field, hint=hint) from error
         raise
+    if recipe.way is None and recipe.source is None and not recipe.network and not told["offline"]:
+        _fetch(collection.kind, recipe.weights)
     recipe, why = choose_way(recipe, collection.kind)
     if recipe.way != "plain":
         from tocsin.cli.learn_transactions import check_torch
@@ -54,6 +56,33 @@ def learn_examples(data: Path, told: Mapping[str, Any]) -> None:
         check_torch(recipe.threads)
     learned, card = _learn(collection, recipe, out, why, told["report"])
     _summarise(Console(), collection, learned, card, out)
+
+
+def _fetch(kind: str, where: Path | None) -> None:
+    """Get the published weights of the kind's own network if they are not here; where that fails, say why and go on."""
+    from tocsin.cli.learn_transactions import check_torch
+    from tocsin.learn.perception.chosen import KNOWING, has_weights
+    from tocsin.learn.perception.registry import entry
+    from tocsin.learn.perception.weights import fetch
+
+    check_torch()
+    name = KNOWING[kind]
+    published = entry(name).pretrained
+    if has_weights(kind, where) or published is None:
+        return
+    console = Console(stderr=True)
+    console.print(
+        f"Fetching the weights of {name}: {published.megabytes:.0f} MB, {published.licence}, once. --offline leaves that out.",
+        highlight=False,
+    )
+    try:
+        with Progress(
+            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), console=console, transient=True
+        ) as bar:
+            task = bar.add_task(f"fetching {name}", total=1.0)
+            fetch(name, where, lambda what, share: bar.update(task, description=what, completed=share))
+    except (NotReady, Damaged, OSError) as error:
+        console.print(escape(f"They could not be had: {error}"), highlight=False)
 
 
 def recipe_of(told: Mapping[str, Any]) -> Recipe:
