@@ -110,7 +110,7 @@ def _say(collection: Collection, embedding: Embedding, found: Clusters, report: 
         console.print(escape(note))
     grid = Grid(box=None, pad_edge=False)
     for title in ("group", "examples", "share"):
-        grid.add_column(title, justify="right")
+        grid.add_column(title, justify="right", min_width=len(title))
     said = group_words(collection, embedding, found)
     grid.add_column("" if not any(said) else "what is in it", overflow="ellipsis", no_wrap=True, max_width=_LONGEST)
     for group, (size, words) in enumerate(zip(found.sizes, said, strict=True)):

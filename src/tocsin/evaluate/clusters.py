@@ -1,8 +1,9 @@
 """Groups of what is alike, among examples nobody has named: k-means, and how many groups the examples themselves suggest.
 
 Rows are brought to length 1, to their 50 main directions, and to length 1 again, so that what counts is the direction and
-not how strongly a picture speaks. Beside standardised columns this found on EuroSAT and on cats and dogs groups about as like
-the true classes, and nearly as many of them (docs/results.md).
+not how strongly a picture speaks. Measured beside standardised columns: on EuroSAT and on cats and dogs the groups were about as
+like the true classes (an adjusted Rand index of 0.50 and 0.74 against 0.43 and 0.85), but their number was found, 9 for 10 and 2
+for 2, where standardised columns said 2 and 4.
 """
 
 from __future__ import annotations
@@ -76,9 +77,16 @@ def cluster(values: NDArray[Any], into: int | None = None, *, seed: int = 0) -> 
     ----------
     .. [1] Rousseeuw, Silhouettes: a graphical aid to the interpretation and validation of cluster analysis, 1987.
     """
-    n = len(values)
+    from threadpoolctl import threadpool_limits  # all cores are slower than one where others use them too
+
     if into is not None:
-        check_number(into, n)
+        check_number(into, len(values))
+    with threadpool_limits(limits=1):
+        return _clustered(values, into, seed)
+
+
+def _clustered(values: NDArray[Any], into: int | None, seed: int) -> Clusters:
+    n = len(values)
     points = _directions(values, seed)
     if len(np.unique(points.round(6), axis=0)) < max(into or 2, 2):
         raise BadInput("examples must differ to be grouped; too many are the same.", field="data")
