@@ -77,7 +77,8 @@ def cluster(values: NDArray[Any], into: int | None = None, *, seed: int = 0) -> 
     ----------
     .. [1] Rousseeuw, Silhouettes: a graphical aid to the interpretation and validation of cluster analysis, 1987.
     """
-    from threadpoolctl import threadpool_limits  # all cores are slower than one where others use them too
+    # One core: all of them are slower where others use them too.
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     if into is not None:
         check_number(into, len(values))
