@@ -78,7 +78,7 @@ def cluster(values: NDArray[Any], into: int | None = None, *, seed: int = 0) -> 
     .. [1] Rousseeuw, Silhouettes: a graphical aid to the interpretation and validation of cluster analysis, 1987.
     """
     # One core: all of them are slower where others use them too.
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     if into is not None:
         check_number(into, len(values))
