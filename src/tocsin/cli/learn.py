@@ -60,7 +60,7 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--layer",
     default="",
-    help="For extract: whose word is learned on. Of examples any layer of the network, by its name; of payments past, "
+    help="For extract: whose word is learned on. Of examples any layer of the network, by its name, or several joined by +; of payments past, "
     "surprise, stage_1, stage_2 and so on, or exits.",
 )
 @click.option(

@@ -6,6 +6,7 @@ over places of a picture or over time, over the words that are there of a text, 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -47,27 +48,32 @@ def read(network: nn.Module, layer: str | None, given: Num[Tensor, "n ..."]) -> 
 
     Parameters
     ----------
-    layer : the name of a module; None is what the head (``network.head_name``) is given.
+    layer : the name of a module, or several joined by ``+``, whose numbers then stand side by side; None is what the head
+        (``network.head_name``) is given.
 
     Raises
     ------
     KeyError : there is no such layer.
     ValueError : the layer is there and was not asked, or does not give one tensor.
     """
-    heard: list[Tensor] = []
+    names: list[str | None] = [None] if layer is None else list(layer.split("+"))
+    heard: dict[str | None, Tensor] = {}
 
-    def hear(said: Any) -> None:
-        heard.append(_tensor(said, layer))
-        raise _Read
+    def hear(name: str | None, said: Any) -> None:
+        heard[name] = _tensor(said, name)
+        if len(heard) == len(set(names)):
+            raise _Read
 
-    hook = _listen(network, layer, hear)
+    hooks = [_listen(network, name, partial(hear, name)) for name in dict.fromkeys(names)]
     try:
         network(given)
     except _Read:
-        return pooled(heard[0], given)
+        return torch.cat([pooled(heard[name], given) for name in names], dim=1)
     finally:
-        hook.remove()
-    raise ValueError(f"the layer must be asked when the network is; {layer} was not.")
+        for hook in hooks:
+            hook.remove()
+    silent = ", ".join(str(name) for name in names if name not in heard)
+    raise ValueError(f"the layer must be asked when the network is; {silent} was not.")
 
 
 class Reading(nn.Module):
@@ -75,7 +81,7 @@ class Reading(nn.Module):
 
     Parameters
     ----------
-    layer : as in :func:`read`.
+    layer : the name of one module; None is what the head is given.
 
     Shape
     -----

@@ -56,6 +56,18 @@ def test_its_head_and_every_readable_layer_can_be_read(name: str) -> None:
     assert read(network, None, rows).shape[1] == head.weight.shape[1]
 
 
+def test_several_layers_are_read_side_by_side_in_the_order_they_are_named() -> None:
+    one, rows = NETWORKS["resnet20"], given(NETWORKS["resnet20"])
+    torch.manual_seed(0)
+    network = one.build(7, one.size).eval()
+    late, early = layers(network)[-1], layers(network)[0]
+    with torch.no_grad():
+        both = read(network, f"{late}+{early}", rows)
+        assert torch.equal(both, torch.cat([read(network, late, rows), read(network, early, rows)], dim=1))
+    with pytest.raises(KeyError, match="no layer nowhere"):
+        read(network, f"{late}+nowhere", rows)
+
+
 def test_every_kind_has_networks_and_an_unknown_name_is_refused_with_the_nearest() -> None:
     assert {one.kind for one in NETWORKS.values()} == {"images", "sound", "text"}
     assert all(len(of_kind(kind)) >= 2 for kind in ("images", "sound", "text"))

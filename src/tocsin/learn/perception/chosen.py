@@ -133,7 +133,7 @@ def texts_of(collection: Collection, rows: NDArray[np.int64]) -> list[str]:
 
 
 def check_layer(network: nn.Module, layer: str) -> str | None:
-    """The layer's name; None for the default, what the head is given.
+    """The layer's name, or several joined by ``+``; None for the default, what the head is given.
 
     Raises
     ------
@@ -141,12 +141,14 @@ def check_layer(network: nn.Module, layer: str) -> str | None:
     """
     if not layer:
         return None
-    if layer not in dict(network.named_modules()):
-        raise BadInput(
-            f"a layer must be one of the network's; got {layer!r}.",
-            field="--layer",
-            hint=did_you_mean(layer, layers(network)),
-        )
+    there = dict(network.named_modules())
+    for name in layer.split("+"):
+        if not name or name not in there:
+            raise BadInput(
+                f"a layer must be one of the network's, or several joined by +; got {name!r}.",
+                field="--layer",
+                hint=did_you_mean(name, layers(network)),
+            )
     return layer
 
 
