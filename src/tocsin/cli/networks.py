@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -14,8 +14,9 @@ from rich.table import Table
 
 from tocsin.data.arrangement import KINDS
 from tocsin.errors import BadInput, NotReady, TocsinError
-from tocsin.learn.perception.registry import NETWORKS, Entry, entry, of_kind
-from tocsin.learn.perception.weights import cache, fetch, find
+
+if TYPE_CHECKING:  # the networks are torch modules, and other commands answer without PyTorch
+    from tocsin.learn.perception.registry import Entry
 
 READS = {"images": "pictures", "sound": "sounds", "text": "texts"}
 """A kind in words."""
@@ -34,6 +35,9 @@ def command(context: click.Context, kind: str | None, weights: Path | None) -> N
         tocsin networks get mobilenet_v2
     """
     if context.invoked_subcommand is None:
+        from tocsin.learn.perception.registry import NETWORKS, of_kind
+        from tocsin.learn.perception.weights import cache
+
         wide = None if sys.stdout.isatty() else 160
         console = Console(width=wide, highlight=False)
         console.print(_table(of_kind(kind) if kind else tuple(NETWORKS.values()), weights))
@@ -43,6 +47,8 @@ def command(context: click.Context, kind: str | None, weights: Path | None) -> N
 
 
 def _table(shown: tuple[Entry, ...], where: Path | None) -> Table:
+    from tocsin.learn.perception.weights import find
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("network", "reads", "learns", "made for"):
         table.add_column(name, no_wrap=True, justify="right" if name == "learns" else "left")
@@ -83,6 +89,8 @@ def get(name: str, folder: Path | None) -> None:
 
     What is here already is not fetched again. A download that was stopped goes on where it stopped.
     """
+    from tocsin.learn.perception.registry import NETWORKS, entry
+
     wanted = [one for one in NETWORKS.values() if one.pretrained] if name == "all" else [entry(name)]
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -148,6 +156,8 @@ def _progress() -> Progress:
 
 def _fetched(name: str, folder: Path | None) -> Path:
     """Fetch with a bar that says how far it is."""
+    from tocsin.learn.perception.weights import fetch
+
     with _progress() as progress:
         task = progress.add_task(f"fetching {name}", total=1.0)
         return fetch(name, folder, lambda what, share: progress.update(task, description=escape(what), completed=share))

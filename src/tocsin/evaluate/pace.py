@@ -5,18 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch.nn.functional import cross_entropy
 
 from tocsin.data.collection import Collection
-from tocsin.learn.perception import scratch, transfer
-from tocsin.learn.perception.augment import augmented
-from tocsin.learn.perception.chosen import Chosen, from_nothing, knowing, texts_of
-from tocsin.learn.perception.effort import batch_of, enough_epochs, epochs_within, multiply_adds
 from tocsin.learn.perception.portions import Portions
 from tocsin.learn.perception.recipe import Recipe
+
+if TYPE_CHECKING:  # advice on payments is given without PyTorch
+    from tocsin.learn.perception.chosen import Chosen
 
 Clock = Callable[[], float]
 AT_ONCE = 8
@@ -56,6 +54,12 @@ def pace_of(
     ------
     NotReady : the published weights are not here.
     """
+    import torch
+
+    from tocsin.learn.perception import scratch, transfer
+    from tocsin.learn.perception.chosen import from_nothing, knowing, texts_of
+    from tocsin.learn.perception.effort import batch_of, enough_epochs, multiply_adds
+
     classes = len(collection.classes)
     some = rows.train[np.linspace(0, len(rows.train) - 1, AT_ONCE).astype(int)]
     raws = [collection.raw(int(i)) for i in some]
@@ -90,12 +94,20 @@ def pace_of(
 
 def planned(minutes: float, examples: int, cost: int, recipe: Recipe, least: int, most: int) -> int:
     """The epochs a way plans, as it plans them."""
+    from tocsin.learn.perception import scratch
+    from tocsin.learn.perception.effort import epochs_within
+
     within = recipe.minutes * minutes / scratch.MINUTES if recipe.minutes else minutes
     return recipe.epochs or epochs_within(within, examples, cost, recipe.threads, least=least, most=most)
 
 
 def _step(chosen: Chosen, given: np.ndarray, clock: Clock, recipe: Recipe) -> tuple[float, float]:
     """Seconds an example, of learning from it and of looking at it; the quicker of two."""
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    from tocsin.learn.perception.augment import augmented
+
     network = chosen.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     how = augmented(chosen.entry.kind, recipe.augment)
     steps = torch.optim.AdamW(network.parameters(), lr=1e-6)
