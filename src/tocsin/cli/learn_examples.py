@@ -11,11 +11,11 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table as Grid
 
 from tocsin.artifact.classes import NETWORK, REPORT, ClassesCard, load
 from tocsin.artifact.folder import check_free, write
+from tocsin.cli.bar import steps
 from tocsin.data.collection import Collection, collect
 from tocsin.data.dirt import dirt
 from tocsin.errors import BadInput, Damaged, NotReady
@@ -61,9 +61,9 @@ def learn_examples(data: Path, told: Mapping[str, Any]) -> None:
 def _fetch(kind: str, where: Path | None) -> None:
     """Get the published weights of the kind's own network if they are not here; where that fails, say why and go on."""
     from tocsin.cli.learn_transactions import check_torch
+    from tocsin.cli.networks import fetched
     from tocsin.learn.perception.chosen import KNOWING, has_weights
     from tocsin.learn.perception.registry import entry
-    from tocsin.learn.perception.weights import fetch
 
     check_torch()
     name = KNOWING[kind]
@@ -76,11 +76,7 @@ def _fetch(kind: str, where: Path | None) -> None:
         highlight=False,
     )
     try:
-        with Progress(
-            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), console=console, transient=True
-        ) as bar:
-            task = bar.add_task(f"fetching {name}", total=1.0)
-            fetch(name, where, lambda what, share: bar.update(task, description=what, completed=share))
+        fetched(name, where)
     except (NotReady, Damaged, OSError) as error:
         console.print(escape(f"They could not be had: {error}"), highlight=False)
 
@@ -98,19 +94,7 @@ def _learn(
     collection: Collection, recipe: Recipe, out: Path, why: tuple[str, ...], report: bool
 ) -> tuple[Learned, ClassesCard]:
     """Learn, write; a bar says where it stands."""
-    times = TimeElapsedColumn(), TextColumn("of this step, left:"), TimeRemainingColumn()
-    columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), *times
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("looking at the data", total=1.0)
-        step = ""
-
-        def told(what: str, share: float) -> None:
-            nonlocal step
-            if what.split(",", maxsplit=1)[0] != step:  # what is left is told by this step's own speed
-                step = what.split(",", maxsplit=1)[0]
-                progress.reset(task)
-            progress.update(task, description=what, completed=share)
-
+    with steps("looking at the data") as (progress, told):
         for note in why:
             progress.console.print(escape(note), highlight=False)
         found = dirt(collection, told)

@@ -13,12 +13,12 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table as Grid
 
 from tocsin import spec as specs
 from tocsin.artifact import Card, write
 from tocsin.artifact.folder import check_free
+from tocsin.cli.bar import steps
 from tocsin.data import read
 from tocsin.errors import BadInput, NotReady
 from tocsin.features import compile_plan
@@ -107,20 +107,7 @@ def _from_another(recipe: Recipe, way: str, spec: Spec, source: Path | None, lay
 
 def _learn(data: Path, spec: Spec, recipe: Recipe, out: Path, bad_rows: Path | None) -> tuple[Learned, str, Card]:
     """Read, compute features, learn, write; a bar says where it stands. Of the memory's size it says a word."""
-    times = TimeElapsedColumn(), TextColumn("of this step, left:"), TimeRemainingColumn()
-    columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), *times
-    bar = Progress(*columns, console=Console(stderr=True), transient=True)
-    with bar as progress, _aside(recipe, out) as aside:
-        task = progress.add_task("reading the file", total=1.0)
-        step = ""
-
-        def told(what: str, share: float) -> None:
-            nonlocal step
-            if what.split(",", maxsplit=1)[0] != step:  # what is left is told by this step's own speed
-                step = what.split(",", maxsplit=1)[0]
-                progress.reset(task)
-            progress.update(task, description=what, completed=share)
-
+    with steps("reading the file") as (progress, told), _aside(recipe, out) as aside:
         table = read(data, spec, bad_rows=bad_rows)
         for note in table.notes:
             progress.console.print(f"Note: {escape(note)}", highlight=False)

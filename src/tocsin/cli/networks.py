@@ -97,7 +97,7 @@ def get(name: str, folder: Path | None) -> None:
     failed: list[str] = []
     for one in wanted:
         try:
-            path = _fetched(one.name, folder)
+            path = fetched(one.name, folder)
         except TocsinError as error:
             if name != "all":
                 raise
@@ -154,7 +154,7 @@ def _progress() -> Progress:
     return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
-def _fetched(name: str, folder: Path | None) -> Path:
+def fetched(name: str, folder: Path | None) -> Path:
     """Fetch with a bar that says how far it is."""
     from tocsin.learn.perception.weights import fetch
 
