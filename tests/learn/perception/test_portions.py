@@ -11,7 +11,7 @@ import pytest
 from scenes.examples import made_sentences
 from tocsin.data.collection import UNKNOWN, Collection, collect
 from tocsin.errors import BadInput
-from tocsin.learn.perception.portions import folds, portions, share, some
+from tocsin.learn.perception.portions import AT_MOST, folds, portions, share, some
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +120,14 @@ def test_some_of_all_keeps_groups_whole_and_an_example_of_every_class() -> None:
     assert all(len(np.unique(away[group == g])) == 1 for g in np.unique(group))
     assert set(label[~away]) == set(range(40))
     assert not some(np.arange(5), np.full(5, ""), 0.15, seed=0).any()
+
+
+def test_of_many_examples_no_more_stop_than_say_something(sentences: Collection) -> None:
+    rows = np.tile(np.arange(len(sentences)), 40)  # 7,200 sentences
+    many = replace(sentences.take(rows), part=np.full(len(rows), "train"), group=np.full(len(rows), ""))
+    found = portions(many, held_out=0.2, seed=0)
+    assert 0.15 * (len(found.train) + len(found.val)) > AT_MOST * 1.5
+    assert abs(len(found.val) - AT_MOST) < 10
 
 
 def test_classes_of_one_example_each_leave_nothing_to_stop_by(sentences: Collection) -> None:

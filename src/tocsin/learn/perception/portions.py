@@ -16,6 +16,8 @@ from tocsin.errors import BadInput
 
 STOPPING = 0.15
 """Share of the training examples that stops and calibrates where none is called val."""
+AT_MOST, AT_MOST_A_CLASS = 500, 5
+"""More than so many, or so many a class if that is more, say hardly more of when to stop, and teach something instead."""
 FOLDS = 5
 
 Ints = NDArray[np.int64]
@@ -91,9 +93,10 @@ def portions(
         )
     own = len(val) > 0
     if not own:
-        away = share(collection.label[train], groups[train], STOPPING, seed + 1)
+        part_of = min(STOPPING, max(AT_MOST, AT_MOST_A_CLASS * len(collection.classes)) / max(1, len(train)))
+        away = share(collection.label[train], groups[train], part_of, seed + 1)
         if not away.any():
-            away = some(collection.label[train], groups[train], STOPPING, seed + 1)
+            away = some(collection.label[train], groups[train], part_of, seed + 1)
         train, val = train[~away], train[away]
         if not len(val):
             raise BadInput(

@@ -15,6 +15,7 @@ from torch.nn.functional import cross_entropy
 from tocsin.learn.perception.augment import Augmented
 from tocsin.learn.perception.prepared import Prepared
 from tocsin.learn.perception.shipped import Front
+from tocsin.measure.classes import fit_temperature, log_loss, softmax
 
 JUDGED_AT_ONCE = 64
 _SHORTEST = 8
@@ -77,14 +78,22 @@ class TellApart:
         return much * mine + (1 - much) * cross_entropy(logits, label[other], label_smoothing=self.smoothing)
 
     def judge(self) -> float:
-        """The mean cross-entropy of the judging examples as they are."""
-        device, total = next(self.model.parameters()).device, 0.0
+        """The log-loss of the judging examples as they are, at the temperature that suits them best: so it is shipped.
+
+        Without the temperature a phase that tells the classes better apart, and is too sure or not sure enough of it, would
+        be undone.
+        """
+        device, parts = next(self.model.parameters()).device, []
         for begin in range(0, len(self.judged_by), JUDGED_AT_ONCE):
             given: Any = self.judged_by.given[begin : begin + JUDGED_AT_ONCE]
-            label = torch.from_numpy(self.judged_by.label[begin : begin + JUDGED_AT_ONCE]).to(device)
             logits = self.model(self.front(torch.from_numpy(_as_long_as_said(given)).to(device)))
-            total += float(cross_entropy(logits, label, reduction="sum"))
-        return total / max(1, len(self.judged_by))
+            parts.append(logits.cpu().numpy())
+        if not parts:
+            return 0.0
+        said = np.concatenate(parts)
+        if not np.isfinite(said).all():
+            return float("nan")  # the loop says what that means
+        return log_loss(softmax(said, fit_temperature(said, self.judged_by.label)), self.judged_by.label)
 
 
 def _as_long_as_said(given: NDArray[Any]) -> NDArray[Any]:

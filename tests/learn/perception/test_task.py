@@ -1,0 +1,41 @@
+"""Telling classes apart as a task of the loop."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from tocsin.learn.perception.prepared import Prepared
+from tocsin.learn.perception.shipped import Front
+from tocsin.learn.perception.task import TellApart
+
+
+class Loud(nn.Module):
+    """Says the given numbers as logits, so many times louder."""
+
+    head_name = "by"
+
+    def __init__(self, times: float) -> None:
+        super().__init__()
+        self.times = nn.Parameter(torch.tensor(times))
+
+    def forward(self, given: torch.Tensor) -> torch.Tensor:
+        return given * self.times
+
+
+def judged(times: float, given: np.ndarray, label: np.ndarray) -> float:
+    examples = Prepared(given.astype(np.float32), label)
+    return TellApart(Loud(times), Front(), examples, examples, lambda x: x, "").judge()
+
+
+def test_how_sure_a_network_is_of_itself_does_not_count_when_phases_are_compared():
+    rng = np.random.default_rng(0)
+    label = rng.integers(0, 3, 200)
+    given = rng.normal(0, 1, (200, 3)) + 1.5 * np.eye(3)[label]
+    assert np.isclose(judged(1.0, given, label), judged(40.0, given, label), rtol=1e-3)
+    worse = given + rng.normal(0, 1, given.shape)
+    assert judged(1.0, worse, label) > judged(40.0, given, label) + 0.05
+
+
+def test_logits_that_are_no_numbers_are_no_loss():
+    given = np.full((4, 2), np.nan)
+    assert np.isnan(judged(1.0, given, np.array([0, 1, 0, 1])))
