@@ -60,8 +60,8 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--layer",
     default="",
-    help="For extract: whose word is learned on. Of examples any layer of the network, by its name, or several joined by +; of payments past, "
-    "surprise, stage_1, stage_2 and so on, or exits.",
+    help="For extract: whose word is learned on. Of examples any layer of the network, by its name, or several joined by + (end: the "
+    "last); by default those that say most of them. Of payments past, surprise, stage_1, stage_2 and so on, or exits.",
 )
 @click.option(
     "--into",

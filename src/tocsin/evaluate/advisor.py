@@ -35,7 +35,7 @@ class Candidate:
 
     Parameters
     ----------
-    way : of ``tocsin learn``. network : of the registry; empty for none. layer : whose word is taken; empty for the last.
+    way : of ``tocsin learn``. network : of the registry; empty for none.
     expected, low, high : share right on new examples, once it has learned from all.
     minutes : on this machine, by its own speed as just measured.
     growth : the learning curve, where it was measured. grounds : in words, what the expectation rests on.
@@ -49,7 +49,6 @@ class Candidate:
     minutes: float
     growth: Growth | None = None
     grounds: str = ""
-    layer: str = ""
 
 
 @dataclass(frozen=True, slots=True)

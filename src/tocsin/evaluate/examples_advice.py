@@ -65,8 +65,7 @@ def advise_examples(
         chosen=chosen,
         candidates=tuple(sorted(found, key=lambda one: -one.expected)),
         command=f"tocsin learn {quote(collection.source)} --way {chosen.way}"
-        + (f" --network {chosen.network}" if chosen.network else "")
-        + (f" --layer {chosen.layer}" if chosen.layer else ""),
+        + (f" --network {chosen.network}" if chosen.network else ""),
         why=reasons(chosen, tuple(found), examples, classes),
         unless=_unless(chosen, tuple(found), examples, classes),
         seconds=time.perf_counter() - began,
@@ -95,7 +94,6 @@ def _measured(way: str, trial: Trial, rows: Portions) -> Candidate:
         trial.seconds / 60,
         trial.growth,
         grounds,
-        trial.layer,
     )
 
 

@@ -45,14 +45,13 @@ class Trial:
     Parameters
     ----------
     growth : its learning curve. rows : how many examples it was measured with.
-    seconds : forecast of learning from all, by this machine's speed.
+    seconds : forecast of learning from all, by this machine's speed. network : of the registry; empty for none.
     """
 
     growth: Growth
     rows: int
     seconds: float
     network: str = ""
-    layer: str = ""
 
 
 def some_rows(collection: Collection, rows: NDArray[np.int64], most: int, seed: int) -> NDArray[np.int64]:
@@ -228,51 +227,38 @@ def try_extract(
     NotReady : PyTorch or the weights are not here.
     """
     from tocsin.learn.perception.chosen import knowing, texts_of
+    from tocsin.learn.perception.extract import read_best, sized
     from tocsin.learn.perception.heads import fit_linear
-    from tocsin.learn.perception.represented import represent
 
     classes = len(collection.classes)
+    recipe = sized(collection, rows, recipe)
     chosen = knowing(recipe, collection.kind, classes, texts_of(collection, rows.train))
+    taught, label, groups = rows.taught, collection.label, np.asarray(collection.group)
     with tempfile.TemporaryDirectory() as folder:
         here = replace(recipe, cache=Path(folder))
-        taught = rows.taught
-        times = []
-        for count in (8, 24):
-            some = taught[np.linspace(0, len(taught) - 1, min(count, len(taught))).astype(int)]
+
+        def look(some: NDArray[np.int64], told: Told = silent) -> tuple[NDArray[np.float32], float]:
             began = clock()
-            represent(collection, some, chosen, None, here)
-            times.append(clock() - began)
-        each = max((times[1] - times[0]) / 16, 1e-5)
-        fixed = max(0.0, times[0] - 8 * each)
+            fold = folds(label[some], groups[some], recipe.seed)
+            features = np.asarray(read_best(collection, some, chosen, here, fold, told)[1])
+            return features, clock() - began
+
+        times = []
+        for count in (LEAST, 2 * LEAST):
+            some = taught[np.linspace(0, len(taught) - 1, min(count, len(taught))).astype(int)]
+            times.append(look(some)[1])
+        each = max((times[1] - times[0]) / LEAST, 1e-5)
+        fixed = max(0.0, times[0] - LEAST * each)
         most = max(LEAST, int((0.6 * budget - 2 * fixed) / each))
         used = some_rows(collection, taught, most, recipe.seed)
-        began = clock()
-        features = np.asarray(represent(collection, used, chosen, None, here, told))
-        each = max(1e-5, (clock() - began - fixed) / len(used))
-        half = half_way(chosen.network) if collection.kind == "images" else ""
-        middle = None
-        if half and fixed + each * len(used) < 0.4 * budget:
-            middle = np.asarray(represent(collection, used, chosen, half, here, told))
-    label, groups = collection.label[used], np.asarray(collection.group)[used]
+        features, seconds = look(used, told)
+    each = max(1e-5, (seconds - fixed) / len(used))
     rare = rare_class(collection, taught)
-    growth, _ = curve(features, label, groups, classes, rare=rare, seed=recipe.seed, told=told)
-    layer = ""
-    if middle is not None:
-        other, _ = curve(middle, label, groups, classes, rare=rare, seed=recipe.seed, told=told)
-        if other.points[-1].right > growth.points[-1].right + growth.points[-1].spread:
-            growth, features, layer = other, middle, half
+    growth, _ = curve(features, label[used], groups[used], classes, rare=rare, seed=recipe.seed, told=told)
     few = np.arange(len(used))[: min(len(used), 600)]
     began = clock()
-    fit_linear(features[few], label[few], classes, "svm", 3e-4)
+    fit_linear(features[few], label[used][few], classes, "svm", 3e-4)
     one = (clock() - began) * len(taught) / max(1, len(few))
     fits = one * (5 if rows.own_val else 5 * 5 * 0.8 + 1)
     seconds = each * (len(taught) + len(rows.test)) + 2 * fixed + fits
-    return Trial(growth, len(used), seconds, chosen.entry.name, layer)
-
-
-def half_way(network: Any) -> str:
-    """The layer in the middle of those worth reading: where pictures are told by texture, it says more than the last."""
-    from tocsin.nets.reading import layers
-
-    names = layers(network)
-    return names[(len(names) - 1) // 2] if len(names) > 3 else ""
+    return Trial(growth, len(used), seconds, chosen.entry.name)

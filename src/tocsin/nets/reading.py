@@ -13,6 +13,9 @@ import torch
 from jaxtyping import Float, Num
 from torch import Tensor, nn
 
+END = "end"
+"""What the head is given, in a list of layers."""
+
 
 class _Read(Exception):
     """What was asked for has been read; the rest need not be computed."""
@@ -48,15 +51,15 @@ def read(network: nn.Module, layer: str | None, given: Num[Tensor, "n ..."]) -> 
 
     Parameters
     ----------
-    layer : the name of a module, or several joined by ``+``, whose numbers then stand side by side; None is what the head
-        (``network.head_name``) is given.
+    layer : the name of a module, or several joined by ``+``, whose numbers then stand side by side; None, or among several
+        ``END``, is what the head (``network.head_name``) is given.
 
     Raises
     ------
     KeyError : there is no such layer.
     ValueError : the layer is there and was not asked, or does not give one tensor.
     """
-    names: list[str | None] = [None] if layer is None else list(layer.split("+"))
+    names = [None if layer is None or name == END else name for name in (layer or END).split("+")]
     heard: dict[str | None, Tensor] = {}
 
     def hear(name: str | None, said: Any) -> None:
@@ -72,7 +75,7 @@ def read(network: nn.Module, layer: str | None, given: Num[Tensor, "n ..."]) -> 
     finally:
         for hook in hooks:
             hook.remove()
-    silent = ", ".join(str(name) for name in names if name not in heard)
+    silent = ", ".join(name or END for name in names if name not in heard)
     raise ValueError(f"the layer must be asked when the network is; {silent} was not.")
 
 

@@ -40,3 +40,20 @@ def test_how_sure_a_network_is_of_itself_does_not_count_when_phases_are_compared
 def test_logits_that_are_no_numbers_are_no_loss():
     given = np.full((4, 2), np.nan)
     assert np.isnan(judged(1.0, given, np.array([0, 1, 0, 1])))
+
+
+def test_texts_looked_at_by_length_say_what_they_say_alone():
+    from tocsin.learn.perception.registry import entry
+
+    torch.manual_seed(0)
+    network = entry("transformer").build(3, 24, 50).eval()
+    given = np.random.default_rng(0).integers(1, 50, (21, 24))
+    for row, words in enumerate(np.random.default_rng(1).integers(1, 25, 21)):
+        given[row, words:] = 0
+    label = np.arange(21) % 3
+    examples = Prepared(given, label)
+    task = TellApart(network, Front(), examples, examples, lambda x: x, "")
+    with torch.no_grad():
+        alone = torch.cat([network(torch.from_numpy(given[i : i + 1])) for i in range(21)])
+        wanted = nn.functional.cross_entropy(alone, torch.from_numpy(label))
+        assert torch.allclose(task.loss(torch.arange(21)), wanted, atol=1e-5)

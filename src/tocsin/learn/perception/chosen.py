@@ -22,7 +22,7 @@ from tocsin.errors import BadInput, NotReady, did_you_mean
 from tocsin.learn.perception.recipe import LEAST_SIZE, MOST_SIZE, Recipe
 from tocsin.learn.perception.registry import NETWORKS, Entry, entry, of_kind
 from tocsin.learn.perception.shipped import Front
-from tocsin.nets.reading import layers
+from tocsin.nets.reading import END, layers
 
 FROM_NOTHING = {"images": "resnet20", "sound": "dscnn", "text": "kimcnn"}
 """What is begun from nothing where nobody names a network."""
@@ -65,7 +65,7 @@ def from_nothing(recipe: Recipe, kind: str, classes: int, texts: Sequence[str] =
     ------
     BadInput : there is no such network, or it is for another kind.
     """
-    found = _entry(recipe.network or FROM_NOTHING[kind], kind)
+    found = entry_of(recipe.network or FROM_NOTHING[kind], kind)
     preparation = preparation_of(found, recipe.size)
     vocabulary, words = None, 0
     if found.tokens == "words":
@@ -94,7 +94,7 @@ def knowing(recipe: Recipe, kind: str, classes: int, texts: Sequence[str] = ()) 
     """
     if recipe.source is not None:
         return _own(recipe, recipe.source, kind, classes)
-    found = _entry(recipe.network or KNOWING[kind], kind)
+    found = entry_of(recipe.network or KNOWING[kind], kind)
     own_file = recipe.weights is not None and recipe.weights.is_file()
     if found.pretrained is None and not own_file:
         with_weights = [one.name for one in of_kind(kind) if one.pretrained is not None]
@@ -133,7 +133,7 @@ def texts_of(collection: Collection, rows: NDArray[np.int64]) -> list[str]:
 
 
 def check_layer(network: nn.Module, layer: str) -> str | None:
-    """The layer's name, or several joined by ``+``; None for the default, what the head is given.
+    """The layer's name, or several joined by ``+`` (``END`` is what the head is given); None where nobody names one.
 
     Raises
     ------
@@ -141,13 +141,13 @@ def check_layer(network: nn.Module, layer: str) -> str | None:
     """
     if not layer:
         return None
-    there = dict(network.named_modules())
+    there = {**dict(network.named_modules()), END: network}
     for name in layer.split("+"):
         if not name or name not in there:
             raise BadInput(
                 f"a layer must be one of the network's, or several joined by +; got {name!r}.",
                 field="--layer",
-                hint=did_you_mean(name, layers(network)),
+                hint=did_you_mean(name, (*layers(network), END)),
             )
     return layer
 
@@ -190,7 +190,13 @@ def _size(preparation: Preparation) -> int:
     return preparation.shape[0]
 
 
-def _entry(name: str, kind: str) -> Entry:
+def entry_of(name: str, kind: str) -> Entry:
+    """The registry's network of this name and kind.
+
+    Raises
+    ------
+    BadInput : there is none, or it is for another kind.
+    """
     if name not in NETWORKS:
         raise BadInput(
             f"a network must be one of the registry's; got {name!r}.",

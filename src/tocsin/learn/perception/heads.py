@@ -84,6 +84,8 @@ def choose_on(
         told(f"learning a {TITLES[into]} on the features", i / len(COSTS[into]))
         head = fit_linear(features, label, classes, into, cost)
         tried.append(_calibrated(head, head.logits(later[0]), later[1]))
+        if i and tried[-1].judged > tried[-2].judged:  # the loss falls and rises once, and what costs more takes longer
+            break
     return min(tried, key=lambda head: head.judged)
 
 
@@ -113,8 +115,9 @@ def choose_by_folds(
             away = fold == number
             logits[away] = fit_linear(features[~away], label[~away], classes, into, cost).logits(features[away])
         head = _calibrated(Head(None, None, "", cost), logits, label)
-        if best is None or head.judged < best[0].judged:
-            best = head, logits
+        if best is not None and head.judged > best[0].judged:  # the loss falls and rises once
+            break
+        best = head, logits
     assert best is not None
     found, logits = best
     whole = fit_linear(features, label, classes, into, found.cost)
@@ -137,10 +140,7 @@ def fit_linear(features: Floats, label: Ints, classes: int, into: Into, cost: fl
     class against the rest, the regression is multinomial.
     """
     mean = features.mean(axis=0, dtype=np.float64)
-    spread = features.std(axis=0, dtype=np.float64)
-    stirring = spread[spread > 1e-6]
-    least = SHRINK * float(np.median(stirring)) if len(stirring) else np.inf
-    spread = np.sqrt(spread**2 + least**2)
+    spread = spread_of(features)
     scaled = ((features - mean) / spread).astype(np.float64)
     there, place = np.unique(label, return_inverse=True)
     slope, shift = _SOLVE[into](scaled, place, cost)
@@ -154,6 +154,14 @@ def fit_linear(features: Floats, label: Ints, classes: int, into: Into, cost: fl
     return Head(weights.astype(np.float32), bias.astype(np.float32), "", cost)
 
 
+def spread_of(features: NDArray[np.floating]) -> NDArray[np.float64]:
+    """float64[f]: by what features are divided; of one that hardly stirs a share of the usual deviation (``SHRINK``)."""
+    spread = np.asarray(features.std(axis=0, dtype=np.float64))
+    stirring = spread[spread > 1e-6]
+    least = SHRINK * float(np.median(stirring)) if len(stirring) else np.inf
+    return np.asarray(np.sqrt(spread**2 + least**2))
+
+
 Solved = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
@@ -163,7 +171,7 @@ def _svm(scaled: NDArray[np.float64], place: Ints, cost: float) -> Solved:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a little short of the lowest point is as good
-        dual = scaled.shape[0] < scaled.shape[1]  # the quick one of the two
+        dual = scaled.shape[0] < scaled.shape[1] or cost <= 0.01  # the quick one of the two
         svm = LinearSVC(C=cost, dual=dual, tol=1e-3, max_iter=1000 if dual else 300, random_state=0).fit(scaled, place)
     return svm.coef_, svm.intercept_
 

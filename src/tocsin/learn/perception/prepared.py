@@ -11,12 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tocsin.data.collection import Collection
+from tocsin.data.images import decode
 from tocsin.data.prepare import Preparation, Preparer
 from tocsin.learn.task import Told, silent
 
 IN_MEMORY = 1 << 30
 """Bytes; what is larger lies in a file."""
 AT_ONCE = 64
+_LOOKED_AT = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,17 @@ def shape_of(preparation: Preparation) -> tuple[tuple[int, ...], np.dtype[Any]]:
     if preparation.kind == "sound":
         return (preparation.samples,), np.dtype(np.float32)
     return (preparation.length,), np.dtype(np.int64)
+
+
+def side_of(collection: Collection, rows: NDArray[np.int64]) -> int:
+    """Pixels of the shorter side of pictures, their median by some of these rows."""
+    some = rows[:: max(1, len(rows) // _LOOKED_AT)]
+    return int(np.median([min(decode(_bytes(collection.raw(int(i)))).shape[:2]) for i in some]))
+
+
+def _bytes(raw: bytes | str) -> bytes:
+    assert isinstance(raw, bytes)
+    return raw
 
 
 def prepared(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +19,8 @@ from tocsin.measure.classes import fit_temperature, log_loss, softmax
 JUDGED_AT_ONCE = 64
 _SHORTEST = 8
 """Words: as many as any window of a network looks at."""
+_TOGETHER = 8
+"""Texts of about the same length that are looked at together: padding takes as long as words."""
 
 
 @dataclass
@@ -61,12 +62,20 @@ class TellApart:
             part.eval()
         places = rows.numpy()
         device = next(self.model.parameters()).device
-        given = torch.from_numpy(_as_long_as_said(self.taught.given[places])).to(device)
+        given = torch.from_numpy(np.ascontiguousarray(self.taught.given[places])).to(device)
         label = torch.from_numpy(self.taught.label[places]).to(device)
         x = self.augmented(self.front.unit(given))
-        if self.mixed and x.is_floating_point():
+        if not x.is_floating_point():
+            return cross_entropy(self._of_texts(x), label, label_smoothing=self.smoothing)
+        if self.mixed:
             return self._mixed(x, label)
         return cross_entropy(self.model(self.front.normalised(x)), label, label_smoothing=self.smoothing)
+
+    def _of_texts(self, given: Tensor) -> Tensor:
+        """Logits of texts int64[n, length], the short ones looked at with the short ones."""
+        order = torch.argsort((given != 0).sum(dim=1), stable=True)
+        parts = [self.model(_as_long_as_said(given[some])) for some in order.tensor_split(-(-len(order) // _TOGETHER))]
+        return torch.cat(parts)[torch.argsort(order)]
 
     def _mixed(self, x: Tensor, label: Tensor) -> Tensor:
         """Each example with a little of another, and so its target (mixup, Zhang et al. 2018)."""
@@ -85,8 +94,8 @@ class TellApart:
         """
         device, parts = next(self.model.parameters()).device, []
         for begin in range(0, len(self.judged_by), JUDGED_AT_ONCE):
-            given: Any = self.judged_by.given[begin : begin + JUDGED_AT_ONCE]
-            logits = self.model(self.front(torch.from_numpy(_as_long_as_said(given)).to(device)))
+            given = torch.from_numpy(np.array(self.judged_by.given[begin : begin + JUDGED_AT_ONCE])).to(device)
+            logits = self._of_texts(given) if given.dtype == torch.int64 else self.model(self.front(given))
             parts.append(logits.cpu().numpy())
         if not parts:
             return 0.0
@@ -96,12 +105,10 @@ class TellApart:
         return log_loss(softmax(said, fit_temperature(said, self.judged_by.label)), self.judged_by.label)
 
 
-def _as_long_as_said(given: NDArray[Any]) -> NDArray[Any]:
-    """Texts int64[n, length] without the places where none of them has a word; all else as it is."""
-    if given.dtype == np.int64:
-        long = int((given != 0).any(axis=0).nonzero()[0].max(initial=0)) + 1
-        given = given[:, : max(_SHORTEST, long)]
-    return np.ascontiguousarray(given)
+def _as_long_as_said(given: Tensor) -> Tensor:
+    """Texts int64[n, length] without the places where none of them has a word."""
+    long = int(torch.arange(1, given.shape[1] + 1).mul((given != 0).any(dim=0).cpu()).max())
+    return given[:, : max(_SHORTEST, long)]
 
 
 def still(model: nn.Module) -> tuple[nn.Module, ...]:

@@ -14,12 +14,12 @@ import torch
 from torch import nn
 
 from tocsin.data.collection import Collection
-from tocsin.data.images import decode
 from tocsin.learn.perception.chosen import Chosen, knowing, texts_of
 from tocsin.learn.perception.effort import batch_of, epochs_within, multiply_adds
 from tocsin.learn.perception.heads import choose_on
 from tocsin.learn.perception.outcome import Outcome
 from tocsin.learn.perception.portions import Portions
+from tocsin.learn.perception.prepared import side_of
 from tocsin.learn.perception.recipe import Recipe
 from tocsin.learn.perception.represented import represent
 from tocsin.learn.perception.teaching import Lesson, lesson_of, part_told, taught, told_settings
@@ -55,7 +55,6 @@ PLANS = {
     "text": Plan(3, 4, 32, 2e-4, 0.05, 0.3),
 }
 SMALL, LARGE = 128, 192
-_LOOKED_AT = 40
 HALF, WHOLE = 0.5, 1.0
 """The share of a network, from the top, that a phase lets move."""
 
@@ -151,11 +150,4 @@ def size_of(collection: Collection, rows: Portions) -> int | None:
     """
     if collection.kind != "images":
         return None
-    some = rows.train[:: max(1, len(rows.train) // _LOOKED_AT)]
-    own = int(np.median([min(decode(_bytes(collection.raw(int(i)))).shape[:2]) for i in some]))
-    return int(min(LARGE, max(SMALL, -(-own // 32) * 32)))
-
-
-def _bytes(raw: bytes | str) -> bytes:
-    assert isinstance(raw, bytes)
-    return raw
+    return int(min(LARGE, max(SMALL, -(-side_of(collection, rows.train) // 32) * 32)))
