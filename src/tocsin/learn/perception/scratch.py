@@ -5,8 +5,6 @@ Use it where examples are many or unlike anything a published network has seen; 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 
 from tocsin.data.collection import Collection
@@ -15,29 +13,15 @@ from tocsin.learn.perception.effort import batch_of, enough_epochs, epochs_withi
 from tocsin.learn.perception.outcome import Outcome
 from tocsin.learn.perception.portions import Portions
 from tocsin.learn.perception.recipe import Recipe
-from tocsin.learn.perception.teaching import lesson_of, taught, told_settings
+from tocsin.learn.perception.teaching import Plan, lesson_of, taught, told_settings
 from tocsin.learn.task import LoopSettings, Told, silent
 
 MINUTES = 8.0
 """About so long by default."""
 
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How a kind is taught from nothing: epochs from and to, examples a step, peak rate, decay, smoothing, mixing."""
-
-    least: int
-    most: int
-    batch: int
-    rate: float
-    decay: float
-    smoothing: float = 0.0
-    mixed: float = 0.0
-
-
 PLANS = {
-    "images": Plan(8, 60, 32, 3e-3, 0.05, 0.05, 0.2),
-    "sound": Plan(8, 60, 32, 3e-3, 0.05, 0.05, 0.2),
+    "images": Plan(8, 60, 32, 3e-3, 0.05, smoothing=0.05, mixed=0.2),
+    "sound": Plan(8, 60, 32, 3e-3, 0.05, smoothing=0.05, mixed=0.2),
     "text": Plan(4, 12, 32, 1e-3, 0.05),
 }
 

@@ -35,6 +35,28 @@ _AT_ONCE = 32
 
 
 @dataclass(frozen=True, slots=True)
+class Plan:
+    """How a kind is taught: by which settings of the loop, and how much its examples are blurred.
+
+    Parameters
+    ----------
+    least, most : epochs (of a training in phases, the last phase's). batch : examples a step.
+    rate, decay : the peak rate, at the head, and the weights' decay.
+    smoothing, mixed : as of :class:`TellApart`.
+    deepest : the rate of the first layer as a share of the head's; between, it falls evenly by factors.
+    """
+
+    least: int
+    most: int
+    batch: int
+    rate: float
+    decay: float
+    smoothing: float = 0.0
+    mixed: float = 0.0
+    deepest: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Lesson:
     """What is taught, and all that a training depends on besides its settings.
 

@@ -7,7 +7,7 @@ examples that stop it is undone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -22,37 +22,17 @@ from tocsin.learn.perception.portions import Portions
 from tocsin.learn.perception.prepared import side_of
 from tocsin.learn.perception.recipe import Recipe
 from tocsin.learn.perception.represented import represent
-from tocsin.learn.perception.teaching import Lesson, lesson_of, part_told, taught, told_settings
+from tocsin.learn.perception.teaching import Lesson, Plan, lesson_of, part_told, taught, told_settings
 from tocsin.learn.task import LoopSettings, Told, Trained, silent
 from tocsin.nets.reading import layers
 
 MINUTES = 8.0
 """About so long by default."""
 
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How a kind is taught on: epochs of the last phase from and to, examples a step, peak rate at the head, decay.
-
-    Parameters
-    ----------
-    deepest : the rate of the first layer as a share of the head's; between, it falls evenly by factors.
-    """
-
-    least: int
-    most: int
-    batch: int
-    rate: float
-    decay: float
-    deepest: float
-    smoothing: float = 0.0
-    mixed: float = 0.0
-
-
 PLANS = {
-    "images": Plan(3, 15, 32, 5e-4, 0.05, 0.1, 0.05),
-    "sound": Plan(5, 20, 32, 1e-3, 0.05, 0.5, 0.05),
-    "text": Plan(3, 4, 32, 2e-4, 0.05, 0.3),
+    "images": Plan(3, 15, 32, 5e-4, 0.05, smoothing=0.05, deepest=0.1),
+    "sound": Plan(5, 20, 32, 1e-3, 0.05, smoothing=0.05, deepest=0.5),
+    "text": Plan(3, 4, 32, 2e-4, 0.05, deepest=0.3),
 }
 SMALL, LARGE = 128, 192
 HALF, WHOLE = 0.5, 1.0
