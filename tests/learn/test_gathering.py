@@ -16,13 +16,12 @@ from tocsin.artifact.model import made_of
 from tocsin.artifact.network import tokens_of
 from tocsin.cli.main import group
 from tocsin.data import Table, read
-from tocsin.data.world import WorldSettings, make_world, write_world
 from tocsin.errors import BadInput
 from tocsin.features import Plan, compile_plan
 from tocsin.learn import hybrid
 from tocsin.learn.boosting import BoostingSettings
 from tocsin.learn.contract import Examples
-from tocsin.learn.gathering import drawn, features, gather, kernel_rows
+from tocsin.learn.gathering import drawn, gather, kernel_rows
 from tocsin.learn.layered import Rows
 from tocsin.learn.transactions import Recipe, _as_they_came, learn, windows_of
 from tocsin.measure.budget import DAY, PerDay
@@ -34,20 +33,13 @@ PLAN: Plan = compile_plan(SPEC)
 
 
 @pytest.fixture(scope="module")
-def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("world")
-    write_world(make_world(WorldSettings(transactions=12_000, seed=3, months=4, fraud_rate=0.03)), folder)
-    return folder / "world.parquet"
+def table(world: Path) -> Table:
+    return read(world, SPEC)
 
 
 @pytest.fixture(scope="module")
-def table(file: Path) -> Table:
-    return read(file, SPEC)
-
-
-@pytest.fixture(scope="module")
-def whole(table: Table) -> Any:
-    return features(table, PLAN)
+def whole(past: Any) -> Any:
+    return past[:2]
 
 
 def test_the_kernels_rows_in_less_room(table: Table, whole: Any) -> None:
@@ -199,10 +191,10 @@ def test_what_comes_next_is_learned_from_as_many_frauds_as_there_were(table: Tab
     assert _as_they_came(replace(marked, sampled=1.0), 0) is tokens
 
 
-def test_the_command_learns_from_a_sample_and_says_so(file: Path, tmp_path: Path) -> None:
+def test_the_command_learns_from_a_sample_and_says_so(world: Path, tmp_path: Path) -> None:
     def run(*more: str, out: str) -> str:
         told = CliRunner().invoke(
-            group, ["learn", str(file), "--spec", "world", "--out", str(tmp_path / out), "--trees", "30", *more]
+            group, ["learn", str(world), "--spec", "world", "--out", str(tmp_path / out), "--trees", "30", *more]
         )
         assert told.exit_code == 0, told.output
         return told.output
@@ -218,7 +210,7 @@ def test_the_command_learns_from_a_sample_and_says_so(file: Path, tmp_path: Path
     assert one == two
     assert sorted(path.name for path in tmp_path.iterdir()) == ["all", "some"], "nothing is left of what was put aside"
     few = CliRunner().invoke(
-        group, ["learn", str(file), "--spec", "world", "--out", str(tmp_path / "x"), "--most-genuine", "5"]
+        group, ["learn", str(world), "--spec", "world", "--out", str(tmp_path / "x"), "--most-genuine", "5"]
     )
     assert few.exit_code != 0
     assert "1,000 or more" in str(few.exception)

@@ -16,9 +16,8 @@ from tocsin import spec as specs
 from tocsin.artifact import load
 from tocsin.cli.main import group
 from tocsin.data import read
-from tocsin.data.world import WorldSettings, make_world, write_world
 from tocsin.errors import BadInput
-from tocsin.features import Kernel, compile_plan
+from tocsin.features import Kernel
 from tocsin.learn.boosting import BoostingSettings
 from tocsin.learn.contract import UNKNOWN, Examples
 from tocsin.learn.gathering import features
@@ -28,20 +27,6 @@ from tocsin.measure.budget import DAY, Cost, FalsePositives, PerDay
 from tocsin.schema import Action, Decision, Reason, Score, StageShare
 
 SMALL = BoostingSettings(trees=50, leaves=8, least_rows=20)
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("world")
-    write_world(make_world(WorldSettings(transactions=12_000, seed=3, months=4, fraud_rate=0.03)), folder)
-    return folder / "world.parquet"
-
-
-@pytest.fixture(scope="module")
-def past(world: Path) -> Any:
-    spec = specs.load("world")
-    plan = compile_plan(spec)
-    return (*features(read(world, spec), plan), spec, plan)
 
 
 def test_windows_lie_in_order_of_time_and_hold_only_what_was_known(past: Any) -> None:
