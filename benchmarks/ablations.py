@@ -13,36 +13,23 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-import traceback
-from fnmatch import fnmatch
 
 from ablation import kept
-from ablation.cells import CELLS, QUICK, Cell, run
+from ablation.cells import CELLS, QUICK, run
 from ablation.table import show, summary
+from jobs import chosen, failed
 
 
 def main(wanted: list[str]) -> None:
     """Run what is missing, show what is there."""
-    chosen = [cell for cell in CELLS if not wanted or any(fnmatch(cell.name, w) for w in wanted)]
-    if not chosen:
-        raise SystemExit(f"No such cell. There are: {', '.join(cell.name for cell in CELLS)}")
+    some = chosen(CELLS, wanted)
     if QUICK:  # a quick run is there to show that everything works, so nothing of an earlier one is taken
         shutil.rmtree(kept.FOLDER, ignore_errors=True)
-    failed = [cell.name for cell in chosen if not done(cell)]
+    names = failed(some, run)
     show()
     print(json.dumps(summary() | {"quick": QUICK}))
-    if failed:
-        raise SystemExit(f"These cells failed: {', '.join(failed)}")
-
-
-def done(cell: Cell) -> bool:
-    """Run a cell; one that fails says why, and the others go on."""
-    try:
-        run(cell)
-    except Exception:
-        traceback.print_exc()
-        return False
-    return True
+    if names:
+        raise SystemExit(f"These cells failed: {', '.join(names)}")
 
 
 if __name__ == "__main__":

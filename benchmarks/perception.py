@@ -15,9 +15,8 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-import traceback
-from fnmatch import fnmatch
 
+from jobs import chosen, failed
 from perceiving import cells, rival
 from perceiving.table import show, summary
 
@@ -27,28 +26,14 @@ def main(wanted: list[str]) -> None:
     if "--rival" in wanted:
         print(json.dumps(rival.compare()))
         return
-    chosen = [cell for cell in cells.cells() if not wanted or any(fnmatch(cell.name, w) for w in wanted)]
-    if "--show" in wanted:
-        chosen = []
-    elif not chosen:
-        raise SystemExit(f"No such job. There are: {', '.join(cell.name for cell in cells.cells())}")
+    some = [] if "--show" in wanted else chosen(cells.cells(), wanted)
     if cells.QUICK:  # a quick run is there to show that everything works, so nothing of an earlier one is taken
         shutil.rmtree(cells.FOLDER, ignore_errors=True)
-    failed = [cell.name for cell in chosen if not done(cell)]
+    names = failed(some, cells.run)
     show()
     print(json.dumps(summary()))
-    if failed:
-        raise SystemExit(f"These jobs failed: {', '.join(failed)}")
-
-
-def done(cell: cells.Cell) -> bool:
-    """Do a job; one that fails says why, and the others go on."""
-    try:
-        cells.run(cell)
-    except Exception:
-        traceback.print_exc()
-        return False
-    return True
+    if names:
+        raise SystemExit(f"These jobs failed: {', '.join(names)}")
 
 
 if __name__ == "__main__":
