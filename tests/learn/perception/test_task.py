@@ -57,3 +57,19 @@ def test_texts_looked_at_by_length_say_what_they_say_alone():
         alone = torch.cat([network(torch.from_numpy(given[i : i + 1])) for i in range(21)])
         wanted = nn.functional.cross_entropy(alone, torch.from_numpy(label))
         assert torch.allclose(task.loss(torch.arange(21)), wanted, atol=1e-5)
+
+
+def test_running_averages_stay_while_their_weights_learn():
+    network = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)
+    )
+    given = np.random.default_rng(0).integers(0, 255, (8, 12, 12, 3), dtype=np.uint8)
+    examples = Prepared(given, np.arange(8) % 2)
+    front = Front((0.5,) * 3, (0.5,) * 3)
+    for stay in (False, True):
+        before = network[1].running_mean.clone()
+        network.train()
+        task = TellApart(network, front, examples, examples, lambda x: x, "", averages_stay=stay)
+        torch.autograd.backward(task.loss(torch.arange(8)))
+        assert torch.equal(before, network[1].running_mean) == stay
+        assert network[1].weight.grad is not None

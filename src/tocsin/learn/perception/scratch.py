@@ -35,7 +35,7 @@ def learn_scratch(collection: Collection, rows: Portions, recipe: Recipe, told: 
     """
     chosen = from_nothing(recipe, collection.kind, len(collection.classes), texts_of(collection, rows.train))
     plan = PLANS[collection.kind]
-    lesson = lesson_of(collection, rows, chosen, recipe, told, smoothing=plan.smoothing, mixed=plan.mixed)
+    lesson = lesson_of(collection, rows, chosen, recipe, plan, told)
     one = chosen.front(torch.from_numpy(lesson.taught.given[:1].copy()))
     cost = multiply_adds(chosen.network, one)
     batch = batch_of(len(lesson.taught), plan.batch)

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from tocsin.learn.perception.augment import Augmented
 from tocsin.learn.perception.prepared import Prepared
@@ -37,6 +38,7 @@ class TellApart:
     pace : name of a parameter -> how fast it learns, as a share of the rate; 1 where it is not named.
     smoothing : share of a target that is spread over all classes.
     mixed : parameter of the beta distribution by which pairs of examples are mixed; 0 for none.
+    averages_stay : whether the running averages of batch normalisation stay as they came; its weights learn all the same.
     """
 
     model: nn.Module
@@ -48,9 +50,12 @@ class TellApart:
     pace: Mapping[str, float] = field(default_factory=dict)
     smoothing: float = 0.0
     mixed: float = 0.0
+    averages_stay: bool = False
 
     def __post_init__(self) -> None:
         self.still = still(self.model)
+        if self.averages_stay:
+            self.still += tuple(part for part in self.model.modules() if isinstance(part, _BatchNorm))
 
     def rows(self, epoch: int) -> NDArray[np.int64]:
         """All of them, every time."""

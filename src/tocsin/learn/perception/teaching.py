@@ -63,7 +63,7 @@ class Lesson:
     Parameters
     ----------
     taught, stops : the training examples, and those that stop it.
-    smoothing, mixed : as of :class:`TellApart`.
+    smoothing, mixed, averages_stay : as of :class:`TellApart`.
     """
 
     chosen: Chosen
@@ -73,6 +73,7 @@ class Lesson:
     data: str
     smoothing: float = 0.0
     mixed: float = 0.0
+    averages_stay: bool = False
 
     def train(
         self, settings: LoopSettings, told: Told = silent, *, part: str = "", pace: Mapping[str, float] | None = None
@@ -95,12 +96,21 @@ class Lesson:
             pace or {},
             self.smoothing,
             self.mixed,
+            self.averages_stay,
         )
         folder = None if self.recipe.folder is None else self.recipe.folder / (part or "network")
         return train(task, settings, folder=folder, told=told)
 
     def _fingerprint(self, part: str, pace: Mapping[str, float]) -> str:
-        said = (self.data, part, self.recipe.augment, self.smoothing, self.mixed, sorted(pace.items()))
+        said = (
+            self.data,
+            part,
+            self.recipe.augment,
+            self.smoothing,
+            self.mixed,
+            self.averages_stay,
+            sorted(pace.items()),
+        )
         digest = hashlib.sha256(repr((said, self.chosen.preparation)).encode())
         digest.update(self.chosen.vocabulary or b"")
         digest.update(weights_digest(self.chosen.network))
@@ -108,7 +118,14 @@ class Lesson:
 
 
 def lesson_of(
-    collection: Collection, rows: Portions, chosen: Chosen, recipe: Recipe, told: Told = silent, **more: float
+    collection: Collection,
+    rows: Portions,
+    chosen: Chosen,
+    recipe: Recipe,
+    plan: Plan,
+    told: Told = silent,
+    *,
+    averages_stay: bool = False,
 ) -> Lesson:
     """Read and prepare what is taught and what stops it."""
     preparer = chosen.preparer
@@ -120,7 +137,7 @@ def lesson_of(
     for some in (rows.train, rows.val):
         digest.update(some.tobytes())
     chosen.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a third faster on a CPU
-    return Lesson(chosen, parts[0], parts[1], recipe, digest.hexdigest(), **more)
+    return Lesson(chosen, parts[0], parts[1], recipe, digest.hexdigest(), plan.smoothing, plan.mixed, averages_stay)
 
 
 def taught(

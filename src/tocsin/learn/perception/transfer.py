@@ -1,8 +1,8 @@
 """Transfer: a network that knows other things is taught these classes: its head first, then more of it from the top.
 
 Begun from published weights or from one of our own models. The head is learned on what the frozen network says, exactly and
-at once; then the upper half may move, then all of it, the deeper the more slowly. A phase that makes nothing better on the
-examples that stop it is undone.
+at once; then the upper half may move, then all of it, the deeper the more slowly. The running averages of batch normalisation
+stay as they came: those of a few dozen examples say less. A phase that makes nothing better on the examples that stop it is undone.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def learn_transfer(collection: Collection, rows: Portions, recipe: Recipe, told:
         recipe = replace(recipe, size=recipe.size or size_of(collection, rows))
     chosen = knowing(recipe, collection.kind, classes, texts_of(collection, rows.train))
     begun = _teach_head(collection, rows, chosen, recipe, told)
-    lesson = lesson_of(collection, rows, chosen, recipe, told, smoothing=plan.smoothing, mixed=plan.mixed)
+    lesson = lesson_of(collection, rows, chosen, recipe, plan, told, averages_stay=True)
     cost = multiply_adds(chosen.network, chosen.front(torch.from_numpy(lesson.taught.given[:1].copy())))
     within = 0.8 * (recipe.minutes or MINUTES)  # the first phase takes a quarter of the epochs, and less for each
     batch = batch_of(len(lesson.taught), plan.batch)
