@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import struct
 import zipfile
@@ -16,6 +17,7 @@ import pytest
 from scenes.examples import as_bytes, made_pictures, made_sentences, made_sounds, zipped
 from tocsin.data import folders
 from tocsin.data.collection import UNKNOWN, Collection, collect, texts
+from tocsin.data.dirt import dirt
 from tocsin.errors import BadInput
 
 DOT = as_bytes(np.zeros((2, 2, 3), np.uint8))
@@ -309,6 +311,25 @@ def test_rows_that_do_not_split_and_labels_that_are_missing_are_told(tmp_path: P
     got = collect(path)
     assert (got.names, classes(got)) == (("1", "3"), ["a", "?"])
     assert any("1 rows left out, first row 2" in note for note in got.notes)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
+def test_a_label_that_a_program_wrote_for_none_is_none(tmp_path: Path, ending: str) -> None:
+    """NaN would be a class of its own, to be learned and measured like the others; "none" may well be one."""
+    labels = ["ham", "NaN", "nan", " None", "", "<NA>", "none", "spam"]
+    said = [f"what was said {i}" for i in range(len(labels))]
+    path = tmp_path / f"texts{ending}"
+    if ending == ".parquet":
+        pa.parquet.write_table(pa.table({"label": labels, "text": said}), path)
+    elif ending == ".jsonl":
+        path.write_text("".join(json.dumps({"label": a, "text": b}) + "\n" for a, b in zip(labels, said, strict=True)))
+    else:
+        path.write_text("label,text\n" + "".join(f"{a},{b}\n" for a, b in zip(labels, said, strict=True)))
+    got = collect(path)
+    assert got.classes == ("ham", "none", "spam")
+    assert classes(got) == ["ham", "?", "?", "?", "?", "?", "none", "spam"]
+    assert "column 'label' says <NA> or NaN or None or nan in 4 rows: no class, examples without a label." in got.notes
+    assert [(f.kind, f.count) for f in dirt(got).findings if f.kind == "no class"] == [("no class", 5)]
 
 
 def test_a_table_of_file_names_in_a_folder_and_in_an_archive(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ Which column is which is told, or known by its name. This module reads no file o
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,8 @@ TABLES = (".csv", ".tsv", ".parquet", ".jsonl", ".csv.gz", ".tsv.gz", ".jsonl.gz
 _FILE = ("file", "filename", "file_name", "path", "filepath", "file_path", "image", "picture", "audio", "sound", "clip")
 _TEXT = ("text", "sentence", "message", "question", "review", "content", "body", "comment", "description", "title")
 _LABEL = ("label", "labels", "class", "category", "target", "y", "sentiment", "intent", "topic")
+_NO_LABEL = {"NaN", "nan", "None", "null", "NULL", "<NA>", "NaT", "#N/A"}
+"""What programs write where there is no class, letter for letter: ``none`` and ``NA`` may well be classes."""
 _PART = ("split", "part", "set", "subset")
 _GROUP = ("group", "speaker", "patient", "subject", "speaker_id", "patient_id", "group_id")
 
@@ -102,14 +105,15 @@ def listed(
     what = _texts(table, found)
     got = _kind(what, kind, found, column is not None)
     parts = _parts(_texts(table, found_part), held_out, found_part) if found_part else None
+    labels, absent = _labels(_texts(table, found_label), found_label) if found_label else (None, ())
     return Listing(
         what=what,
         kind=got,
-        label=_texts(table, found_label) if found_label else None,
+        label=labels,
         part=parts,
         group=_texts(table, found_group) if found_group else None,
         names=tuple(map(str, rows.number.tolist())),
-        notes=_notes(rows, found, got, found_label, found_part, found_group),
+        notes=(*_notes(rows, found, got, found_label, found_part, found_group), *absent),
     )
 
 
@@ -219,6 +223,23 @@ def _parts(values: Sequence[str], held_out: str, column: str) -> tuple[str, ...]
             hint=f"--split {column}={wrong[:30]} takes the rows of that value as the test.",
         )
     return tuple(part_of(value) for value in values)
+
+
+def _labels(values: tuple[str, ...], column: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The class of each row, "" where none is written, and what to say of those that a program wrote as words.
+
+    Examples
+    --------
+    >>> _labels(("ham", " NaN", "none"), "label")
+    (('ham', '', 'none'), ("column 'label' says NaN in 1 row: no class, an example without a label.",))
+    """
+    said = Counter(value.strip() for value in values if value.strip() in _NO_LABEL)
+    if not said:
+        return values, ()
+    count = said.total()
+    rows, examples = ("1 row", "an example") if count == 1 else (f"{count:,} rows", "examples")
+    note = f"column {column!r} says {' or '.join(sorted(said))} in {rows}: no class, {examples} without a label."
+    return tuple("" if value.strip() in _NO_LABEL else value for value in values), (note,)
 
 
 def _texts(table: pa.Table, name: str) -> tuple[str, ...]:
