@@ -78,3 +78,45 @@ def test_a_wrong_option_is_refused_with_the_way_out(tmp_path: Path, options: lis
     sentences = made_sentences(tmp_path / "sentences.csv", each=3)
     with pytest.raises(BadInput, match=said):
         CliRunner().invoke(command, [str(sentences), *options], catch_exceptions=False)
+
+
+def test_labels_that_look_wrong_are_named_and_put_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOCSIN_WEIGHTS", str(tmp_path / "none"))
+    shapes = made_pictures(tmp_path / "shapes", each=30, parts=False)
+    for number in (3, 7):
+        (shapes / f"circle/{number}.png").rename(shapes / f"stripe/was_circle_{number}.png")
+    doubts = tmp_path / "doubts.csv"
+    got = CliRunner().invoke(command, [str(shapes), "--suspicions", "--bad", str(doubts)])
+    assert got.exit_code == 0, got.output
+    said = " ".join(got.stdout.split())
+    assert "stripe/was_circle_3.png stripe circle" in said
+    assert "Each of 90 labels was held against a machine that had not seen its example, on colours and edges" in said
+    assert "If its label is wrong, move the file" in said
+    assert f"Then: tocsin learn {shapes}" in said.replace(" /", " /")
+    rows = {row["name"]: row for row in csv.DictReader(doubts.read_text(encoding="utf-8").splitlines())}
+    moved = rows["stripe/was_circle_3.png"]
+    assert (moved["found"], moved["class"], moved["believed"]) == ("label in doubt", "stripe", "circle")
+    assert 0.5 <= float(moved["firmly"]) <= 1
+
+
+def test_where_no_label_looks_wrong_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOCSIN_WEIGHTS", str(tmp_path / "none"))
+    sentences = made_sentences(tmp_path / "sentences.csv", each=20)
+    got = CliRunner().invoke(command, [str(sentences), "--suspicions"])
+    assert "No label looks wrong." in got.stdout
+    assert "Next: tocsin learn" in got.stdout
+
+
+def test_what_has_no_classes_cannot_be_suspected_and_is_clustered(tmp_path: Path) -> None:
+    alone = made_pictures(tmp_path / "made", ("circle",), each=6, parts=False)
+    with pytest.raises(BadInput, match="of 6 examples all are of one, 'circle'"):
+        CliRunner().invoke(command, [str(alone), "--suspicions"], catch_exceptions=False)
+    with pytest.raises(BadInput, match="none has a class"):
+        CliRunner().invoke(command, [str(alone / "circle"), "--suspicions"], catch_exceptions=False)
+    said = CliRunner().invoke(command, [str(alone / "circle")]).stdout
+    assert "Next: tocsin cluster" in said
+    assert "tocsin learn" not in said
+    payments = tmp_path / "payments.csv"
+    payments.write_text("id,at,amount,account\n1,2026-03-01T12:00:00Z,10,a\n")
+    with pytest.raises(BadInput, match="is read as payments"):
+        CliRunner().invoke(command, [str(payments), "--suspicions"], catch_exceptions=False)

@@ -30,6 +30,7 @@ from tocsin.spec import Spec
 @click.option("--rates", type=click.Path(path_type=Path), help="Payments: rates to the base currency (TOML).")
 @click.option("--starter", "print_starter", is_flag=True, help="Payments: print a first spec for this file and stop.")
 @click.option("--bad", type=click.Path(path_type=Path), help="Put what is bad aside here (.csv, .jsonl, .parquet).")
+@click.option("--suspicions", is_flag=True, help="Examples: name labels that look wrong; thousands take minutes.")
 @click.option("--kind", help="Examples: images, sound or text, where a folder holds several.")
 @click.option("--column", help="Examples: a table's column of texts or of file names.")
 @click.option("--label", help="Examples: a table's column with the class.")
@@ -42,6 +43,7 @@ def command(
     rates: Path | None,
     print_starter: bool,
     bad: Path | None,
+    suspicions: bool,
     **columns: str | None,
 ) -> None:
     """Read a data set and say in words what is in it and what is wrong with what.
@@ -51,7 +53,9 @@ def command(
 
     Pictures, sounds, texts: FILE is a folder or zip archive with a folder a class, or a table with a column of texts or
     of file names. Named are unreadable files, copies and near-copies (across train and test above all), classes too
-    small or given away by the size of their files, silent or clipped sounds, harmed texts.
+    small or given away by the size of their files, silent or clipped sounds, harmed texts. With --suspicions every label
+    is held against a model that had not seen its example, in five turns, and the labels it firmly contradicts are listed,
+    the firmest first; with --bad FILE all of them, with the class believed. Look at them: it may be the model that is wrong.
 
     The exit code is 0 when all is good and 1 when some is bad; what is good goes through all the same wherever it is read.
 
@@ -61,15 +65,23 @@ def command(
       tocsin check payments.csv --starter > mine.toml
       tocsin check payments.csv.gz --spec mine.toml --bad bad.csv
       tocsin check photos/
+      tocsin check photos/ --suspicions --bad doubts.csv
       tocsin check messages.csv --column body --label folder
     """
     of_payments = {"--spec": spec_name, "--events": events, "--rates": rates, "--starter": print_starter or None}
     given = next((name for name, value in of_payments.items() if value is not None), None)
-    asked = next((f"--{name}" for name, value in columns.items() if value is not None), None)
+    of_examples = {f"--{name}": value for name, value in columns.items()} | {"--suspicions": suspicions or None}
+    asked = next((name for name, value in of_examples.items() if value is not None), None)
     if given and asked:
         raise BadInput(f"{given} is about payments and {asked} about examples; give one of them.", field=asked)
+    if suspicions and asked == "--suspicions" and file.exists() and not are_examples(file):
+        raise BadInput(
+            f"{file.name} is read as payments; labels are suspected of pictures, sounds and texts.",
+            field="--suspicions",
+            hint="If it is a table of texts or of file names, say --column and --label.",
+        )
     if asked or (given is None and are_examples(file)):
-        check_examples(file, columns, bad)
+        check_examples(file, columns, bad, suspicions)
         return
     if print_starter:
         click.echo(starter(file), nl=False)

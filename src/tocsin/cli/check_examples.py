@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table as Grid
 
+from tocsin.cli.bar import steps
 from tocsin.data.arrangement import kind_of
 from tocsin.data.collection import UNKNOWN, Collection, collect
-from tocsin.data.dirt import Dirt, dirt
-from tocsin.data.findings import CALLED, WEIGHTS, many
+from tocsin.data.dirt import DOUBTED, Dirt, Doubt, dirt
+from tocsin.data.findings import CALLED, WEIGHTS, many, name_of
 from tocsin.data.guess import fitting, starter
 from tocsin.errors import BadInput
+from tocsin.evaluate.headline import sure
+from tocsin.learn.perception.recipe import Recipe
+from tocsin.learn.task import Told
+
+if TYPE_CHECKING:
+    from tocsin.learn.perception.suspicion import Suspicions
 
 _TITLES = {
     "left out": ("bold red", "Left out"),
@@ -29,7 +38,10 @@ _TITLES = {
     "doubt": ("bold yellow", "Labels in doubt"),
     "look": ("bold", "To look at"),
 }
-_CLASSES, _SHOWN = 40, 3
+_CLASSES, _SHOWN, _SUSPECTED = 40, 3, 20
+_MOST_THREADS = 4
+_HARDLY = 0.1
+"""A model that is right on so little more than by saying the commonest class throughout has doubts that mean little."""
 
 
 def are_examples(path: Path) -> bool:
@@ -53,37 +65,71 @@ def are_examples(path: Path) -> bool:
     return False
 
 
-def check_examples(path: Path, columns: dict[str, str | None], bad: Path | None) -> None:
+def check_examples(path: Path, columns: dict[str, str | None], bad: Path | None, suspicions: bool = False) -> None:
     """Read every example, say what is there and what is wrong; the exit code is 1 when some are left out or leak.
 
     Parameters
     ----------
     columns : kind, column, label, split and group, as ``collect`` takes them.
     bad : a file for the examples that something is wrong with, one row each; None writes none.
+    suspicions : whether every label is held against a model that had not seen its example, too.
 
     Raises
     ------
-    BadInput : nothing there is an example, or not one can be used.
+    BadInput : nothing there is an example, or not one can be used; there are not two classes where labels are suspected.
     """
     if bad is not None:
         _must_be_writable(bad)
     collection = collect(path, **columns)
-    bar = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
-    with Progress(*bar, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("listing", total=1.0)
-        report = dirt(collection, lambda what, share: progress.update(task, description=what, completed=share))
+    if suspicions:
+        _must_tell_apart(collection, path)
+    with steps("listing") as (_, told):
+        report = dirt(collection, told)
+        suspected = _suspect(collection, report, told) if suspicions else None
+        if suspected is not None:
+            report = report.doubting(suspected.found)
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
     _say_what_there_is(console, path, collection, report)
-    _say_findings(console, report, bad)
+    _say_findings(console, collection, report, bad)
+    if suspected is not None:
+        _say_suspected(console, collection, suspected)
     if bad is not None:
         _write(bad, collection, report)
         console.print(f"All of them stand by name in {escape(str(bad))}.")
+    if report.doubts:
+        console.print(
+            "Next: look at each of them. If its label is wrong, move the file to its class's folder or mend its row in the "
+            "table, and check again; if it is right, leave it: it shows a model what is rare. Nothing was changed here."
+        )
     if report.clean:
         name = path.resolve().name.split(".")[0]
         verb = f"learn {path} --out models/{name}" if len(collection.classes) > 1 else f"cluster {path}"
-        console.print(f"Next: tocsin {escape(verb)}")
+        console.print(f"{'Then' if report.doubts else 'Next'}: tocsin {escape(verb)}")
     else:
         sys.exit(1)
+
+
+def _must_tell_apart(collection: Collection, path: Path) -> None:
+    """Refuse before anything is read what no label can be suspected of."""
+    there = np.unique(collection.label[collection.label != UNKNOWN])
+    if len(there) < 2:
+        what = f"all are of one, {collection.classes[there[0]]!r}" if len(there) else "none has a class"
+        raise BadInput(
+            f"labels are suspected by telling two classes or more apart; of {many(len(collection), 'example')} {what}.",
+            field="--suspicions",
+            hint=f"Put the files into one folder a class, or name a table's column with --label; without classes: tocsin cluster {path}",
+        )
+
+
+def _suspect(collection: Collection, report: Dirt, told: Told) -> Suspicions:
+    from tocsin.cli.learn_transactions import check_torch, has_torch
+    from tocsin.learn.perception.suspicion import suspicions
+
+    told("looking for a network that knows things", 0.0)
+    threads = min(_MOST_THREADS, len(os.sched_getaffinity(0)))
+    if has_torch():
+        check_torch(threads)
+    return suspicions(collection, Recipe(threads=threads), told, good=report.good, twin=report.twin)
 
 
 def _say_what_there_is(console: Console, path: Path, collection: Collection, report: Dirt) -> None:
@@ -124,7 +170,7 @@ def _counts(collection: Collection) -> Grid:
     return grid
 
 
-def _say_findings(console: Console, report: Dirt, bad: Path | None) -> None:
+def _say_findings(console: Console, collection: Collection, report: Dirt, bad: Path | None) -> None:
     more = False
     if not report.findings:
         console.print("[green]No problems.[/green]")
@@ -138,11 +184,48 @@ def _say_findings(console: Console, report: Dirt, bad: Path | None) -> None:
             console.print(f"  [bold]{escape(finding.kind)}[/bold]: {escape(finding.said)}{escape(hint)}")
             for shown in finding.shown[:_SHOWN]:
                 console.print(f"    {escape(shown)}", overflow="ellipsis", no_wrap=True)
-            if len(finding.rows) > _SHOWN:
+            if finding.kind == DOUBTED:
+                console.print(_suspected(collection, report.doubts))
+            if len(finding.rows) > (_SUSPECTED if finding.kind == DOUBTED else _SHOWN):
                 more = True
-
     if more and bad is None:
         console.print("Add --bad FILE to have all of them by name.")
+
+
+def _suspected(collection: Collection, doubts: Sequence[Doubt]) -> Grid:
+    """The firmest doubts: which example, what it is called, what it looks like, how firmly."""
+    grid = Grid(box=None, padding=(0, 2, 0, 0))
+    grid.add_column("    " + CALLED[collection.kind], overflow="fold")
+    grid.add_column("called", overflow="fold")
+    grid.add_column("looks like", overflow="fold")
+    grid.add_column("how firmly", justify="right", no_wrap=True)
+    for doubt in doubts[:_SUSPECTED]:
+        given, believed = collection.classes[doubt.given], collection.classes[doubt.believed]
+        named = name_of(collection, doubt.row)
+        grid.add_row(*(escape(word) for word in (f"    {named}", given, believed)), sure(doubt.share))
+    if len(doubts) > _SUSPECTED:
+        grid.add_row(f"    ... and {len(doubts) - _SUSPECTED:,} more")
+    return grid
+
+
+def _say_suspected(console: Console, collection: Collection, suspected: Suspicions) -> None:
+    """By what labels were suspected and how far that may be trusted; and that none was, where none was."""
+    if not suspected.found:
+        console.print("[green]No label looks wrong.[/green]")
+    console.print(
+        f"Each of {suspected.judged:,} labels was held against a machine that had not seen its example, on "
+        f"{escape(suspected.by)}; it says the same of {suspected.right:.1%}."
+    )
+    if suspected.right < suspected.common + _HARDLY:
+        console.print(
+            f"That is little more than the {suspected.common:.1%} of saying the commonest class throughout, so its doubts "
+            "mean little here."
+        )
+    if not suspected.network:
+        console.print(
+            "No network's weights are here, so it looked at plain features; a network sees more: `tocsin networks` says which "
+            "there are and gets them."
+        )
 
 
 _ENDINGS = (".csv", ".jsonl", ".parquet")
@@ -156,7 +239,11 @@ def _must_be_writable(path: Path) -> None:
 
 
 def _write(path: Path, collection: Collection, report: Dirt) -> None:
-    """One row for each example and each thing found of it: its name, class, part, what was found, and in words."""
+    """One row for each example and each thing found of it: its name, class, part, what was found, and in words.
+
+    Of a label in doubt also the class that is believed and how firmly, 0 to 1.
+    """
+    believed = {doubt.row: doubt for doubt in report.doubts}
     rows = [
         {
             "name": collection.names[row],
@@ -166,11 +253,14 @@ def _write(path: Path, collection: Collection, report: Dirt) -> None:
             "found": finding.kind,
             "why": report.why.get(row, ""),
             "copies": int(np.int64(report.twin[row])),
+            "believed": collection.classes[doubt.believed] if doubt else "",
+            "firmly": round(doubt.share, 4) if doubt else None,
         }
         for finding in report.findings
         for row in finding.rows
+        for doubt in [believed.get(row) if finding.kind == DOUBTED else None]
     ]
-    names = ["name", "class", "part", "weight", "found", "why", "copies"]
+    names = ["name", "class", "part", "weight", "found", "why", "copies", "believed", "firmly"]
     if path.suffix == ".parquet":
         pa.parquet.write_table(pa.table({name: [row[name] for row in rows] for name in names}), path)
         return

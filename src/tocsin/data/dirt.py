@@ -25,6 +25,10 @@ Told = Callable[[str, float], None]
 """Is told what is being done and the share that is done, in [0, 1]."""
 
 
+DOUBTED = "label in doubt"
+"""The kind of the finding that a model adds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Doubt:
     """A label that is doubted: the example's row, the class it was given and the one believed, and how firmly in [0, 1]."""
@@ -78,10 +82,12 @@ class Dirt:
         ordered = tuple(sorted(doubts, key=lambda doubt: (-doubt.share, doubt.row)))
         if not ordered:
             return replace(self, doubts=())
-        said = f"a model that had not seen them firmly believes another class of {many(len(ordered), 'example')}."
+        them = "it" if len(ordered) == 1 else "them"
+        said = f"a model that had not seen {them} firmly believes another class of {many(len(ordered), 'example')}."
         rows = tuple(doubt.row for doubt in ordered)
-        hint = "Look at them, the firmest first; a few wrong labels do little harm to learning and much to measuring."
-        found = Finding("label in doubt", "doubt", len(ordered), said, rows, hint=hint)
+        first = "" if len(ordered) == 1 else ", the firmest first"
+        hint = f"Look at {them}{first}; a few wrong labels do little harm to learning and much to measuring."
+        found = Finding(DOUBTED, "doubt", len(ordered), said, rows, hint=hint)
         others = [finding for finding in self.findings if finding.kind != found.kind]
         return replace(self, doubts=ordered, findings=_in_order([*others, found]))
 

@@ -51,7 +51,7 @@ def left_out(collection: Collection, why: dict[int, str]) -> Iterator[Finding]:
     """Examples that cannot be read, or in which there is nothing."""
     if why:
         rows = tuple(sorted(why))
-        shown = tuple(f"{_name(collection, row)}: {why[row]}" for row in rows[:_SHOWN])
+        shown = tuple(f"{name_of(collection, row)}: {why[row]}" for row in rows[:_SHOWN])
         said = f"{many(len(why), CALLED[collection.kind])} cannot be used."
         yield Finding("unreadable", "left out", len(why), said, rows, shown)
 
@@ -136,14 +136,14 @@ def _families(collection: Collection, families: list[list[int]], *, classes: boo
     """The first two of the first few families, with their classes where those matter."""
     return tuple(
         " = ".join(
-            _name(collection, row) + (f" [{collection.classes[collection.label[row]]}]" if classes else "")
+            name_of(collection, row) + (f" [{collection.classes[collection.label[row]]}]" if classes else "")
             for row in rows[:2]
         )
         for rows in families[:_SHOWN]
     )
 
 
-def _name(collection: Collection, row: int) -> str:
+def name_of(collection: Collection, row: int) -> str:
     """A file's name; a text's row and first words."""
     if collection.kind != "text":
         return collection.names[row]
@@ -281,7 +281,7 @@ def odd(collection: Collection, looks: dict[int, Look], good: NDArray[np.bool_])
 
 
 def _first(collection: Collection, rows: Sequence[int]) -> tuple[str, ...]:
-    return tuple(_name(collection, row) for row in rows[:_SHOWN])
+    return tuple(name_of(collection, row) for row in rows[:_SHOWN])
 
 
 def _more(count: int, shown: int = _SHOWN) -> str:

@@ -11,15 +11,20 @@ diagonal of its confident joint and do not estimate how many labels are wrong in
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from tocsin.data.collection import UNKNOWN, Collection
 from tocsin.data.dirt import Doubt
 from tocsin.data.prepare import Preparation, Preparer
+from tocsin.errors import BadInput
+from tocsin.features.text import Sparse, TextFeatures
 from tocsin.learn.perception.heads import choose_by_folds
-from tocsin.learn.perception.plain import FIXED, SIZE
-from tocsin.learn.perception.portions import check_learnable, folds, groups_of
+from tocsin.learn.perception.plain import FIXED, SIZE, fit_line, logits_of
+from tocsin.learn.perception.portions import Portions, check_learnable, folds, groups_of
 from tocsin.learn.perception.prepared import prepared
 from tocsin.learn.perception.recipe import Recipe
 from tocsin.learn.task import Told, silent
@@ -51,44 +56,131 @@ def doubts_of(collection: Collection, rows: NDArray[np.int64], logits: NDArray[n
     )
 
 
-def doubts(
-    collection: Collection, recipe: Recipe | None = None, told: Told = silent, *, good: NDArray[np.bool_] | None = None
-) -> tuple[Doubt, ...]:
-    """The same for a whole collection: every labelled example is judged by heads it did not teach, in five turns.
-
-    The features are a published network's where its weights are here, else plain ones.
+@dataclass(frozen=True, slots=True)
+class Suspicions:
+    """What was found when every label was held against a model that had not seen it.
 
     Parameters
     ----------
-    good : bool[n], what can be read; all by default.
+    found : the labels to look at again, the firmest doubt first.
+    judged : how many labels were held against it. right : the share of them it would have said too.
+    common : the share of the commonest class. by : what the model looked at, for the reader.
+    network : by what network that was seen; empty for plain features.
+    """
+
+    found: tuple[Doubt, ...]
+    judged: int
+    right: float
+    common: float
+    by: str
+    network: str = ""
+
+
+def suspicions(
+    collection: Collection,
+    recipe: Recipe | None = None,
+    told: Told = silent,
+    *,
+    good: NDArray[np.bool_] | None = None,
+    twin: NDArray[np.int64] | None = None,
+) -> Suspicions:
+    """Judge every labelled example of a collection by heads it did not teach, in five turns.
+
+    The features are a published network's where its weights are here, else plain ones. A class that was not taught in a turn
+    is not judged in it.
+
+    Parameters
+    ----------
+    good : bool[n], what can be read; all by default. twin : int64[n], copies have one number and are judged in one turn.
 
     Raises
     ------
-    BadInput : there are not two classes.
+    BadInput : there are not two classes, or not two that can be left out in turn.
     """
     recipe = recipe or Recipe()
     usable = collection.label != UNKNOWN if good is None else (collection.label != UNKNOWN) & good
     rows = np.flatnonzero(usable)
     check_learnable(collection, rows)
-    features = _features(collection, rows, recipe, told)
-    label = collection.label[rows]
-    fold = folds(label, groups_of(collection)[rows], recipe.seed)
-    _, logits = choose_by_folds(features, label, fold, len(collection.classes), "logistic", told=told)
-    return doubts_of(collection, rows, logits)
+    label, groups = collection.label[rows], groups_of(collection, twin)
+    fold = folds(label, groups[rows], recipe.seed)
+    taught = np.stack(
+        [np.bincount(label[fold != f], minlength=len(collection.classes)) > 0 for f in range(fold.max() + 1)]
+    )
+    judged = taught[fold, label]
+    if (taught.sum(axis=1) < 2).any() or not judged.any():
+        raise BadInput(
+            f"labels can be doubted where two classes have some to judge by when others are left out; the {len(rows):,} "
+            f"examples of {len(np.unique(label)):,} classes are too few{' or of too few groups' if (groups != '').any() else ''}.",
+            hint="Give several examples of each class.",
+        )
+    logits, by, network = _judge(collection, rows, fold, recipe, told)
+    common = float(np.bincount(label[judged]).max()) / int(judged.sum())
+    right = float((logits[judged].argmax(axis=1) == label[judged]).mean())
+    return Suspicions(
+        doubts_of(collection, rows[judged], logits[judged]), int(judged.sum()), right, common, by, network
+    )
 
 
-def _features(collection: Collection, rows: NDArray[np.int64], recipe: Recipe, told: Told) -> NDArray[np.float32]:
-    """float32[n, f]: what there is to tell classes by."""
-    from tocsin.learn.perception.chosen import has_weights, knowing, texts_of
-    from tocsin.learn.perception.represented import represent
-
-    kind = collection.kind
-    if kind == "text" or has_weights(kind, recipe.weights):
-        chosen = knowing(recipe, kind, len(collection.classes), texts_of(collection, rows))
-        return represent(collection, rows, chosen, None, recipe, told)
+def _judge(
+    collection: Collection, rows: NDArray[np.int64], fold: NDArray[np.int64], recipe: Recipe, told: Told
+) -> tuple[NDArray[np.float64], str, str]:
+    """float64[n, classes] of each row by what it did not teach, what that looks at, and the network if one takes part."""
+    label, classes, kind = collection.label[rows], len(collection.classes), collection.kind
+    seen = _by_network(collection, rows, recipe, told)
+    if seen is not None:
+        said, network = seen
+        _, logits = choose_by_folds(said, label, fold, classes, "svm", told=told)
+        return logits, f"what {network} sees", network
+    if kind == "text":
+        texts = [str(collection.raw(int(i))) for i in rows]
+        features = TextFeatures().fit(texts).sparse(texts)
+        return _by_folds(features, label, fold, classes, 1.0, (), told), "the words they have", ""
     preparation = Preparation("images", size=SIZE) if kind == "images" else Preparation("sound")
-    found = prepared(collection, rows, Preparer(preparation), preparation, told=told)
-    return FIXED[kind].of(found.given)
+    given = prepared(collection, rows, Preparer(preparation), preparation, told=told).given
+    blocks = FIXED[kind].blocks(given.shape)
+    by = "colours and edges" if kind == "images" else "the course of their pitches"
+    return _by_folds(FIXED[kind].of(given), label, fold, classes, 0.3, blocks, told), by, ""
+
+
+def _by_network(
+    collection: Collection, rows: NDArray[np.int64], recipe: Recipe, told: Told
+) -> tuple[NDArray[np.float32], str] | None:
+    """float32[n, f] and the network's name; None where PyTorch or its weights are not here."""
+    try:
+        from tocsin.learn.perception.chosen import has_weights, knowing, texts_of
+        from tocsin.learn.perception.extract import sized
+        from tocsin.learn.perception.represented import represent
+    except ModuleNotFoundError:  # no PyTorch here
+        return None
+    if not has_weights(collection.kind, recipe.weights):
+        return None
+    none = rows[:0]
+    recipe = sized(collection, Portions(rows, none, none, False, "", np.asarray(collection.group)), recipe)
+    chosen = knowing(recipe, collection.kind, len(collection.classes), texts_of(collection, rows))
+    return represent(collection, rows, chosen, None, recipe, told), chosen.entry.name
+
+
+def _by_folds(
+    features: NDArray[np.float32] | Sparse,
+    label: NDArray[np.int64],
+    fold: NDArray[np.int64],
+    classes: int,
+    cost: float,
+    blocks: Sequence[int],
+    told: Told,
+) -> NDArray[np.float64]:
+    """float64[n, classes]: plain features, each row judged by a machine of the other folds."""
+    logits = np.zeros((len(label), classes))
+    for f in range(int(fold.max()) + 1):
+        told("holding the labels against plain features", f / (fold.max() + 1))
+        away = fold == f
+        rest, left = (
+            (features.take(~away), features.take(away))
+            if isinstance(features, Sparse)
+            else (features[~away], features[away])
+        )
+        logits[away] = logits_of(fit_line(rest, label[~away], classes, "svm", cost, blocks=blocks), left)
+    return logits
 
 
 def sentences(collection: Collection, found: tuple[Doubt, ...], most: int = 5) -> tuple[str, ...]:
@@ -101,5 +193,6 @@ def sentences(collection: Collection, found: tuple[Doubt, ...], most: int = 5) -
         for d in found[:most]
     )
     more = f", and {len(found) - most:,} more" if len(found) > most else ""
-    labels = "label looks" if len(found) == 1 else "labels look"
-    return (f"{len(found):,} {labels} wrong, by a model that had not seen them: {shown}{more}.",)
+    one = len(found) == 1
+    labels, them = ("label looks", "it") if one else ("labels look", "them")
+    return (f"{len(found):,} {labels} wrong, by a model that had not seen {them}: {shown}{more}.",)
