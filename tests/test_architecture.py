@@ -5,6 +5,9 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -53,20 +56,37 @@ def test_every_module_and_public_definition_is_documented(path: Path) -> None:
             assert ast.get_docstring(node), f"{node.name} has no docstring"
 
 
+def _imported(path: Path) -> set[str]:
+    """The packages a module imports, wherever in it."""
+    return {
+        name.split(".")[0]
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for name in (
+            [a.name for a in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom) and not node.level
+            else []
+        )
+    }
+
+
 def test_nothing_is_pickled() -> None:
     for path in MODULES:
-        imported = {
-            name.split(".")[0]
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-            for name in (
-                [a.name for a in node.names]
-                if isinstance(node, ast.Import)
-                else [node.module or ""]
-                if isinstance(node, ast.ImportFrom)
-                else []
-            )
-        }
-        assert not imported & {"pickle", "joblib", "cloudpickle", "dill", "shelve"}, _name(path)
+        assert not _imported(path) & {"pickle", "joblib", "cloudpickle", "dill", "shelve"}, _name(path)
+
+
+def test_every_package_that_is_imported_is_named_in_pyproject() -> None:
+    """One that only comes along with another is gone on the day that the other no longer needs it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = {name: lines for name, lines in project["optional-dependencies"].items() if name not in ("bench", "dev")}
+    needed = [*project["dependencies"], *(line for lines in extras.values() for line in lines)]
+    named = {re.split(r"[\[<>=;]", line)[0].strip().lower().replace("_", "-") for line in needed}
+    brought_by = packages_distributions()
+    for path in MODULES:
+        for package in _imported(path) - sys.stdlib_module_names - {"tocsin"}:
+            brought = {one.lower().replace("_", "-") for one in brought_by.get(package, [])}
+            assert brought & named, f"{_name(path)} imports {package}, which pyproject.toml does not name"
 
 
 def test_the_readme_shows_the_tree_as_it_is() -> None:
