@@ -178,6 +178,13 @@ def test_every_example_uses_options_that_exist(name: str, command: click.Command
                 assert not unknown, line
 
 
+def test_every_word_of_the_environment_is_documented() -> None:
+    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "src" / "tocsin").rglob("*.py"))
+    words = set(re.findall(r'"(TOCSIN_[A-Z]+)"', source))
+    assert words >= {"TOCSIN_CACHE", "TOCSIN_WEIGHTS", "TOCSIN_OFFLINE"}
+    assert first_column(section(COMMANDS_PAGE.read_text(encoding="utf-8"), "Words of the environment")) == words
+
+
 # --- the service -----------------------------------------------------------------------------------------------------
 
 SERVICE_PAGE = (ROOT / "docs" / "service.md").read_text(encoding="utf-8")
@@ -247,6 +254,15 @@ def anchors(text: str) -> set[str]:
     """The anchors GitHub makes of a page's headings."""
     titles = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", t.lower()).replace(" ", "-") for t in titles}
+
+
+def test_every_page_names_the_pinned_pytorch() -> None:
+    (pinned,) = re.findall(r"^torch==(\S+)$", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    named = [
+        (page.name, version) for page in PAGES for version in re.findall(r"torch==([\d.]+\d)", page.read_text("utf-8"))
+    ]
+    assert named
+    assert {version for _, version in named} == {pinned}, named
 
 
 RUN = [
