@@ -101,7 +101,7 @@ def read_best(
     some = some_of(fold, recipe.seed)
     said = {name: features[some][:, place] for name, place in columns.items()}
     taken = best_layers(said, collection.label[every[some]], fold[some], len(collection.classes))
-    note = f"Of the layers {', '.join(names)} ({END}: the last), {' and '.join(taken)} say most of these examples."
+    note = f"Of the layers {', '.join(names)} ({END}: the last), {' and '.join(taken)} say{'s' * (len(taken) == 1)} most of these examples."
     features = np.hstack([features[:, columns[name]] for name in taken])
     return (None if taken == (END,) else "+".join(taken)), features, (note,)
 
