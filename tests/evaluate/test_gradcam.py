@@ -101,6 +101,40 @@ def test_the_gradients_are_those_of_the_framework(make: object, within: float) -
     assert max(camera(given[0].numpy(), k).values.max() for k in range(4)) > 0
 
 
+class Several(nn.Module):
+    """Two layers read side by side, each pooled, and one weighted sum on both."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Sequential(nn.Conv2d(3, 8, 3, stride=2), nn.ReLU())
+        self.second = nn.Sequential(nn.Conv2d(8, 12, 3, stride=2), nn.ReLU())
+        self.head = nn.Linear(20, 4)
+
+    def on(self, first: Tensor, second: Tensor) -> Tensor:
+        out: Tensor = self.head(torch.cat([first.flatten(2).mean(2), second.flatten(2).mean(2)], dim=1))
+        return out
+
+    def forward(self, given: Tensor) -> Tensor:
+        first = self.first(given.float().permute(0, 3, 1, 2) / 255 - 0.5)
+        return self.on(first, self.second(first))
+
+
+def test_of_several_layers_the_last_is_asked_and_the_others_are_held() -> None:
+    torch.manual_seed(0)
+    network = Several()
+    given = torch.randint(0, 255, (2, 32, 32, 3), dtype=torch.uint8)
+    camera = GradCam(graph(network, given))  # type: ignore[arg-type]
+    first = network.first(given[:1].float().permute(0, 3, 1, 2) / 255 - 0.5).detach()
+    second = network.second(first).detach().requires_grad_()
+    logits = network.on(first, second)[0]
+    (logits[1] - torch.logsumexp(logits[[0, 2, 3]], 0)).backward()
+    assert second.grad is not None
+    true = torch.relu((second.grad.mean(dim=(2, 3), keepdim=True) * second).sum(dim=1))[0].detach().numpy()
+    found = camera(given[0].numpy(), 1).values
+    assert found.shape == true.shape == camera.shape
+    assert np.abs(found - true).max() <= 1e-3 * float(true.max())
+
+
 def pictures(rng: np.random.Generator, n: int) -> np.ndarray:
     out: np.ndarray = rng.integers(60, 120, (n, 48, 48, 3)).astype(np.uint8)
     return out

@@ -3,7 +3,7 @@
 Selvaraju et al. [1]_ weigh each channel of the last convolutional map by the mean gradient of the class's score. That
 mean is what the score gains when the whole channel is raised a little, so it is measured: the graph is cut behind
 its last map, and its end is run with each channel raised and lowered. For a network that pools and then sums, as most do,
-this is exact. Here the score is the class's log-odds against the others, not its logit alone: what is added to all logits
+this is exact. Where earlier layers are read beside the last, what they say is held as it was for the example. Here the score is the class's log-odds against the others, not its logit alone: what is added to all logits
 alike changes no answer.
 
 References
@@ -57,9 +57,10 @@ class GradCam:
             raise BadInput(f"Grad-CAM needs a network that gives {output}; this one gives none.", field="network.onnx")
         self._given, self._output = model.graph.input[0].name, output
         self._map, self.shape = _last_map(model, output)
+        self._beside = _beside(model, self._map, output)
         cut = onnx.utils.Extractor(model)
-        self._begin = _session(cut.extract_model([self._given], [self._map]))
-        self._end = _session(cut.extract_model([self._map], [output]))
+        self._begin = _session(cut.extract_model([self._given], [self._map, *self._beside]))
+        self._end = _session(cut.extract_model([self._map, *self._beside], [output]))
 
     def __call__(self, example: NDArray[Any], wanted: int) -> Saliency:
         """The map of one example, as fine as the network's last: float64[rows, columns], none below 0.
@@ -68,12 +69,12 @@ class GradCam:
         ----------
         example : prepared, without the axis of rows. wanted : the class asked about.
         """
-        (found,) = self._begin.run([self._map], {self._given: example[None]})
+        found, *beside = self._begin.run([self._map, *self._beside], {self._given: example[None]})
         channels: NDArray[np.float32] = found[0]
-        weight = self._weights(channels, wanted)
+        weight = self._weights(channels, dict(zip(self._beside, beside, strict=True)), wanted)
         return Saliency(np.clip(np.tensordot(weight, channels.astype(np.float64), axes=1), 0, None))
 
-    def _weights(self, channels: NDArray[np.float32], wanted: int) -> Floats:
+    def _weights(self, channels: NDArray[np.float32], beside: dict[str, NDArray[np.float32]], wanted: int) -> Floats:
         """float64[c]: the mean gradient of the class's log-odds in each channel."""
         step = np.float32(_STEP * float(channels.std()) or 1.0)
         gained = np.empty(len(channels))
@@ -82,7 +83,8 @@ class GradCam:
             moved = np.repeat(channels[None], 2 * len(some), axis=0)
             moved[np.arange(len(some)), some] += step
             moved[len(some) + np.arange(len(some)), some] -= step
-            (logits,) = self._end.run([self._output], {self._map: moved})
+            held = {name: np.repeat(value, len(moved), axis=0) for name, value in beside.items()}
+            (logits,) = self._end.run([self._output], {self._map: moved} | held)
             odds = _odds(logits.astype(np.float64), wanted)
             gained[some] = odds[: len(some)] - odds[len(some) :]
         out: Floats = gained / (2 * float(step) * channels[0].size)
@@ -126,6 +128,36 @@ def _behind_convolutions(model: Any, output: str) -> list[str]:
         convolved = convolved or node.op_type in ("Conv", "FusedConv")
         found.extend(name for name in node.output if convolved and axes.get(name) == 4)
     return found
+
+
+def _beside(model: Any, name: str, output: str) -> list[str]:
+    """What the output is made of beside one value: the last values that are made of the input and not of that one.
+
+    Raises
+    ------
+    BadInput : one of them is no number of an example, such as how many examples there are.
+    """
+    import onnx
+
+    given, behind = {model.graph.input[0].name}, {name}
+    for node in model.graph.node:  # in an order in which each comes after what it reads
+        for values in (given, behind):
+            if values.intersection(node.input):
+                values.update(node.output)
+    makers = {made: node for node in model.graph.node for made in node.output}
+    wanted, found = [output], dict[str, None]()
+    while wanted:
+        value = wanted.pop()
+        if value in behind and value != name:
+            wanted.extend(makers[value].input)
+        elif value in given and value != name:
+            found[value] = None
+    kinds = {value.name: value.type.tensor_type for value in [*model.graph.value_info, *model.graph.input]}
+    for value in found:
+        kind = kinds.get(value)
+        if kind is None or kind.elem_type != onnx.TensorProto.FLOAT or not len(kind.shape.dim):
+            raise BadInput(f"Grad-CAM needs numbers of an example beside the last map; {value} is something else.")
+    return list(found)
 
 
 def _sizes(model: Any, names: list[str]) -> list[tuple[int, int]]:
