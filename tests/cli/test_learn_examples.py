@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from scenes.examples import made_pictures, made_sentences, made_sounds, zipped
 from tocsin.artifact.classes import load
+from tocsin.cli.evaluate import command as evaluate
 from tocsin.cli.learn import OF_EXAMPLES, OF_PAYMENTS, command
 from tocsin.data.collection import collect
 from tocsin.errors import BadInput
@@ -71,6 +72,28 @@ def test_texts_and_zipped_sounds_go_the_same_path(tmp_path: Path) -> None:
     sounds = zipped(made_sounds(tmp_path / "heard", each=9, seconds=0.1), tmp_path / "heard.zip")
     said = run(sounds, "--way", "plain", "--out", tmp_path / "s", *SMALL)
     assert "3 classes of sound" in said
+
+
+def test_the_report_says_what_more_examples_bring_and_what_plain_machine_learning_reaches(
+    pictures: Path, tmp_path: Path
+) -> None:
+    folder = made_pictures(tmp_path / "many", each=27, size=24)
+    said = run(folder, "--way", "plain", "--out", tmp_path / "p", "--threads", 1)
+    assert "Twice the labels, 108," in said
+    html = (tmp_path / "p" / "report.html").read_text(encoding="utf-8")
+    assert "Would more examples help?" in html
+    assert "within the 54 examples the model learned from" in html
+    assert "Plain machine learning (" not in html
+    again = tmp_path / "again.html"
+    done = CliRunner().invoke(evaluate, [str(tmp_path / "p"), str(folder), "--report", str(again)])
+    assert done.exit_code == 0, done.output
+    assert "Would more examples help?" in again.read_text(encoding="utf-8")
+    few = ("--size", 16, "--epochs", 1, "--threads", 1)
+    said = run(pictures, "--way", "scratch", "--out", tmp_path / "s", *few)
+    assert "Plain machine learning (a linear machine on colours and edges) is right on" in said
+    html = (tmp_path / "s" / "report.html").read_text(encoding="utf-8")
+    assert "Plain machine learning (a linear machine on colours and edges) is right on" in html
+    assert "Would more examples help?" not in html
 
 
 def test_dirt_is_told_and_good_examples_go_through(pictures: Path, tmp_path: Path) -> None:

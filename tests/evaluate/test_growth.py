@@ -45,3 +45,12 @@ def test_curves_never_fall_and_stay_shares() -> None:
     values = [found.right(n) for n in (1, 10, 100, 10_000, 10**7)]
     assert values == sorted(values)
     assert 0 <= values[0] <= values[-1] <= 1
+
+
+def test_what_more_examples_bring_is_the_difference_on_each_curve() -> None:
+    found = Growth.through([Point(n, law(n), 0.005) for n in SIZES])
+    best, low, high = found.gain(800, 1600)
+    assert best == pytest.approx(found.right(1600) - found.right(800))
+    assert 0 <= low <= best <= high
+    assert high - low < found.between(1600)[1] - found.between(1600)[0] + 0.02
+    assert found.gain(800, 800) == (0.0, 0.0, 0.0)

@@ -19,6 +19,9 @@ from tocsin.artifact.classes import ClassesCard, TaughtWith
 from tocsin.data.collection import Collection, collect, texts
 from tocsin.data.prepare import Preparation
 from tocsin.evaluate.classcharts import Course, course_of, course_of_epochs
+from tocsin.evaluate.enough import NAME as ENOUGH
+from tocsin.evaluate.enough import Enough
+from tocsin.evaluate.growth import Growth, Point
 from tocsin.evaluate.headline import Rival
 from tocsin.evaluate.pictured import write_report
 from tocsin.evaluate.saliency import Saliency, left_out_of_text
@@ -249,11 +252,15 @@ def test_words_are_marked_by_what_they_did_and_a_long_text_is_cut_around_them() 
 
 def test_a_course_is_read_from_the_loops_file(tmp_path: Path) -> None:
     file = tmp_path / "training.json"
-    assert course_of(file) is None
+    assert course_of(tmp_path) is None
     file.write_text('{"epochs": [{"number": 1, "loss": 0.5, "judged": 0.6, "rate": 0.1, "seconds": 2}], "best": 1}')
-    assert course_of(file) == Course(epochs=((1, 0.5, 0.6),), best=1)
+    assert course_of(tmp_path) == Course(epochs=((1, 0.5, 0.6),), best=1)
     file.write_text("[]")
-    assert course_of(file) is None
+    assert course_of(tmp_path) is None
+    enough().keep(tmp_path / ENOUGH)
+    course = course_of(tmp_path)
+    assert course is not None
+    assert (course.epochs, course.enough and course.enough.taught) == ((), 500)
 
 
 def test_a_course_is_made_of_the_epochs_of_a_training() -> None:
@@ -263,3 +270,30 @@ def test_a_course_is_made_of_the_epochs_of_a_training() -> None:
     assert course.best == 2
     assert course.epochs[0] == (1, 1.0, 0.9)
     assert course_of_epochs([]) is None
+    assert course_of_epochs([], enough()) is not None
+
+
+def enough() -> Enough:
+    points = [Point(n, 1 - n**-0.4, 0.01) for n in (50, 100, 200, 400)]
+    return Enough(Growth.through(points), 500, "a linear machine on made numbers")
+
+
+def test_what_more_examples_bring_is_drawn_on_to_twice_as_many(tmp_path: Path) -> None:
+    collection = made("images", tmp_path)
+    rows, probability, label = judged(collection)
+    write_report(
+        tmp_path / "r.html", card("images"), collection, rows, probability, label, course=Course(enough=enough())
+    )
+    reader = read(tmp_path / "r.html")
+    said = " ".join(" ".join(reader.text).split())
+    assert "Would more examples help?" in said
+    assert "Twice the labels, 1,000, should bring about" in said
+    assert "not on the test" in said
+    assert "now, 500" in said
+    assert "1,000 examples learned from" in said
+    (band,) = [a["points"] for tag, a in reader.tags if tag == "polygon" and a.get("class") == "band"]
+    corners = np.array([[float(v) for v in corner.split(",")] for corner in str(band).split()])
+    assert 0 <= corners.min() <= corners.max() <= 440
+    above, below = corners[: len(corners) // 2], corners[: len(corners) // 2 - 1 : -1]
+    assert (above[:, 0] == below[:, 0]).all()
+    assert (above[:, 1] <= below[:, 1]).all()

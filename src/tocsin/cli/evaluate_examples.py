@@ -56,7 +56,7 @@ def evaluate_examples(folder: Path, data: Path, told: Mapping[str, Any]) -> None
                 judged.probability,
                 judged.label,
                 explainer(model, network.read_bytes() if network.is_file() else None),
-                course_of(folder / "training.json"),
+                course_of(folder),
                 notes=judged.notes,
                 told=say,
             )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -24,8 +24,21 @@ from tocsin.learn.perception.recipe import Recipe
 from tocsin.learn.perception.suspicion import sentences
 from tocsin.learn.task import Told
 
+if TYPE_CHECKING:
+    from tocsin.evaluate.enough import Enough
+    from tocsin.evaluate.headline import Rival
+
 MOST_THREADS = 4
 _SHOWN = 12
+
+
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """What was measured beside the model, for its report: what more examples bring, and plain machine learning or why not."""
+
+    enough: Enough | None = None
+    rival: Rival | None = None
+    unasked: str = ""
 
 
 def learn_examples(data: Path, told: Mapping[str, Any]) -> None:
@@ -54,8 +67,8 @@ def learn_examples(data: Path, told: Mapping[str, Any]) -> None:
         from tocsin.cli.learn_transactions import check_torch
 
         check_torch(recipe.threads)
-    learned, card = _learn(collection, recipe, out, why, told["report"])
-    _summarise(Console(), collection, learned, card, out)
+    learned, card, compared = _learn(collection, recipe, out, why, told["report"])
+    _summarise(Console(), collection, learned, card, out, compared)
 
 
 def _fetch(kind: str, where: Path | None) -> None:
@@ -92,8 +105,8 @@ def recipe_of(told: Mapping[str, Any]) -> Recipe:
 
 def _learn(
     collection: Collection, recipe: Recipe, out: Path, why: tuple[str, ...], report: bool
-) -> tuple[Learned, ClassesCard]:
-    """Learn, write; a bar says where it stands."""
+) -> tuple[Learned, ClassesCard, _Compared]:
+    """Learn, compare, write; a bar says where it stands."""
     with steps("looking at the data") as (progress, told):
         for note in why:
             progress.console.print(escape(note), highlight=False)
@@ -101,36 +114,67 @@ def _learn(
         for finding in found.findings:
             progress.console.print(f"Note: {escape(finding.said)}", highlight=False)
         learned = learn(collection, recipe, told, good=found.good & ~found.leaking, twin=found.twin)
+        compared = _compare(collection, learned, recipe, told) if report else _Compared()
         told("writing the model", 0.0)
 
         def also(folder: Path) -> None:
-            _also(folder, collection, learned, recipe.folder, told, report)
+            _also(folder, collection, learned, recipe.folder, told, compared if report else None)
 
         card = write(out, learned.card, learned.files, also=also)
         if recipe.folder is not None:
             shutil.rmtree(recipe.folder, ignore_errors=True)
-    return learned, card
+    return learned, card, compared
+
+
+def _compare(collection: Collection, learned: Learned, recipe: Recipe, told: Told) -> _Compared:
+    """What more examples would bring, and what plain machine learning makes of these, as far as seconds tell it."""
+    from tocsin.evaluate.enough import Enough
+    from tocsin.evaluate.rival import against_plain
+
+    card, rows, enough, rival, unasked = learned.card, learned.portions, None, None, ""
+    if learned.taught is not None:
+        by = f"a linear machine on {f'what {card.network} sees' if card.network else 'the same plain features'}"
+        enough = Enough.measured(collection, learned.taught, rows.groups, by, seed=recipe.seed, told=told)
+    if recipe.way != "plain" and learned.quality is not None:
+        seen = learned.predictions
+        right = seen.probability.argmax(axis=1) == seen.label
+        try:
+            rival, seconds = against_plain(collection, rows, right, seed=recipe.seed, told=told)
+        except BadInput as error:  # texts without a word that comes twice, and the like: a network may know what to do
+            seconds, unasked = 0.0, f"Plain machine learning has no answer here: {error.message}"
+        if rival is None and not unasked:
+            unasked = (
+                f"Plain machine learning was not asked, as that would take about {max(1, round(seconds / 60))} min: the same "
+                "command with --way plain and another --out says what it reaches."
+            )
+    return _Compared(enough, rival, unasked)
 
 
 def _also(
-    folder: Path, collection: Collection, learned: Learned, training: Path | None, told: Told, report: bool
+    folder: Path,
+    collection: Collection,
+    learned: Learned,
+    training: Path | None,
+    told: Told,
+    compared: _Compared | None,
 ) -> None:
-    """What lies beside a model and is no part of it: the curves of its last phase of training, and the report."""
+    """What lies beside a model and is no part of it: the curves of its last phase of training, and the report if one is wanted."""
     for name in ("training.json", "training.html"):
         phases = (
             [] if training is None else sorted(training.glob(f"*/{name}"), key=lambda path: path.stat().st_mtime_ns)
         )
         if phases and learned.epochs:
             shutil.copy(phases[-1], folder / name)
-    if not report or learned.quality is None:
+    if compared is None or learned.quality is None:
         return
     from tocsin.evaluate.attribution import explainer
-    from tocsin.evaluate.classcharts import Course
+    from tocsin.evaluate.classcharts import course_of_epochs
+    from tocsin.evaluate.enough import NAME
     from tocsin.evaluate.pictured import write_report
 
+    if compared.enough is not None:
+        compared.enough.keep(folder / NAME)
     model, seen = load(folder), learned.predictions
-    epochs = tuple((epoch.number, epoch.loss, epoch.judged) for epoch in learned.epochs)
-    best = min(learned.epochs, key=lambda epoch: epoch.judged).number if learned.epochs else 0
     write_report(
         folder / REPORT,
         model.card,
@@ -139,13 +183,20 @@ def _also(
         seen.probability,
         seen.label,
         explainer(model, learned.files.get(NETWORK)),
-        Course(epochs=epochs, best=best) if epochs else None,
-        notes=(*learned.notes, *sentences(collection, learned.doubts)),
+        course_of_epochs(learned.epochs, compared.enough),
+        plain=compared.rival,
+        notes=(
+            *([compared.unasked] if compared.unasked else []),
+            *learned.notes,
+            *sentences(collection, learned.doubts),
+        ),
         told=told,
     )
 
 
-def _summarise(console: Console, collection: Collection, learned: Learned, card: ClassesCard, out: Path) -> None:
+def _summarise(
+    console: Console, collection: Collection, learned: Learned, card: ClassesCard, out: Path, compared: _Compared
+) -> None:
     """In words and one table: what it learned from, how it did on what it never saw, and the next command."""
     rows = learned.portions
     console.print(
@@ -163,8 +214,20 @@ def _summarise(console: Console, collection: Collection, learned: Learned, card:
             f"{found.macro_f1:.3f}{second}); how sure it says it is, is off by {found.calibration_error:.1%}.",
             highlight=False,
         )
+        _say_compared(console, compared, found.accuracy)
         _say_classes(console, card, learned)
     console.print(f"[bold]{card.version}[/bold] is written in {out}. Next: tocsin predict {out} FILE", highlight=False)
+
+
+def _say_compared(console: Console, compared: _Compared, accuracy: float) -> None:
+    """How it stands against plain machine learning, and what more examples would bring."""
+    from tocsin.evaluate.headline import against
+
+    said = [against(compared.rival, accuracy)] if compared.rival is not None else []
+    said += [compared.unasked] if compared.unasked else []
+    said += [compared.enough.sentence()] if compared.enough is not None else []
+    for sentence in said:
+        console.print(escape(sentence), highlight=False)
 
 
 def _say_classes(console: Console, card: ClassesCard, learned: Learned) -> None:

@@ -29,6 +29,16 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Band:
+    """Between which values something is expected, shaded behind the curves."""
+
+    name: str
+    x: Sequence[float]
+    low: Sequence[float]
+    high: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
 class Axis:
     """From where to where, what it says, and how a number on it is written."""
 
@@ -68,10 +78,17 @@ def count(value: float) -> str:
 
 
 def lines(
-    series: Sequence[Line], x: Axis, y: Axis, *, title: str, mark: float | None = None, mark_name: str = ""
+    series: Sequence[Line],
+    x: Axis,
+    y: Axis,
+    *,
+    title: str,
+    mark: float | None = None,
+    mark_name: str = "",
+    band: Band | None = None,
 ) -> str:
     """Curves on two axes, each named in a legend above; ``mark`` draws a named vertical line."""
-    parts = [_frame(x, y), *(_draw(line, x, y) for line in series)]
+    parts = [_frame(x, y), *([_shade(band, x, y)] if band else []), *(_draw(line, x, y) for line in series)]
     if mark is not None and isfinite(mark) and x.low <= mark <= x.high:
         at = _x(x, mark)
         anchor = "end" if at > WIDTH * 0.6 else "start"
@@ -80,7 +97,8 @@ def lines(
             f'<text class="note" x="{at + (-5 if anchor == "end" else 5):.1f}" y="{TOP + 10}" '
             f'text-anchor="{anchor}">{escape(mark_name)}</text>'
         )
-    legend = "".join(f'<span class="key {line.colour}">{escape(line.name)}</span>' for line in series if line.name)
+    keys = [(line.name, line.colour) for line in series if line.name] + ([(band.name, "band")] if band else [])
+    legend = "".join(f'<span class="key {colour}">{escape(name)}</span>' for name, colour in keys)
     body = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">{"".join(parts)}</svg>'
     return (f'<div class="legend">{legend}</div>' if legend else "") + body
 
@@ -150,6 +168,13 @@ def _draw(line: Line, x: Axis, y: Axis) -> str:
     if line.dots:
         drawn += "".join(f'<circle class="{line.colour}" cx="{a:.1f}" cy="{b:.1f}" r="3.5"/>' for a, b in points)
     return drawn
+
+
+def _shade(band: Band, x: Axis, y: Axis) -> str:
+    above = [(_x(x, a), _y(y, b)) for a, b in zip(band.x, band.high, strict=True)]
+    below = [(_x(x, a), _y(y, b)) for a, b in zip(band.x, band.low, strict=True)]
+    corners = " ".join(f"{a:.1f},{b:.1f}" for a, b in [*above, *reversed(below)])
+    return f'<polygon class="band" points="{corners}"/>'
 
 
 def _x(axis: Axis, value: float) -> float:

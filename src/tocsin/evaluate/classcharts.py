@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tocsin.evaluate.charts import Axis, Line, bars, count, lines, percent
+from tocsin.evaluate.charts import Axis, Band, Line, bars, count, lines, percent
 from tocsin.evaluate.confusion import ClassFindings
-from tocsin.evaluate.headline import Rival
+from tocsin.evaluate.enough import NAME as ENOUGH
+from tocsin.evaluate.enough import Enough
 from tocsin.evaluate.matrix import matrix, pairs
 from tocsin.learn.task import Epoch
 
 _MOST_CLASSES = 30
+_STEPS = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,41 +33,43 @@ class Course:
 
     Parameters
     ----------
-    sizes : (training examples, share right), where it was learned from fewer as well.
     epochs : (number, training loss, judged loss) of each epoch; ``best`` is the one whose weights were kept.
+    enough : accuracy against the number of examples, where it was measured.
     """
 
-    sizes: tuple[tuple[int, float], ...] = ()
     epochs: tuple[tuple[int, float, float], ...] = ()
     best: int = 0
+    enough: Enough | None = None
 
 
-def course_of(training: Path) -> Course | None:
-    """What the training loop's ``training.json`` says; None where there is no such file or it says nothing."""
+def course_of(folder: Path) -> Course | None:
+    """What stands beside a model: the training loop's ``training.json`` and ``enough.json``; None where neither says anything."""
+    enough = Enough.kept(folder / ENOUGH)
     try:
-        said = json.loads(training.read_text(encoding="utf-8"))
+        said = json.loads((folder / "training.json").read_text(encoding="utf-8"))
         epochs = tuple((int(e["number"]), float(e["loss"]), float(e["judged"])) for e in said["epochs"])
+        best = int(said.get("best", 0))
     except (OSError, ValueError, KeyError, TypeError):
+        epochs, best = (), 0
+    return Course(epochs, best, enough) if epochs or enough else None
+
+
+def course_of_epochs(epochs: Sequence[Epoch], enough: Enough | None = None) -> Course | None:
+    """The epochs of a training, as they went, and what more examples bring; None where neither is known."""
+    if not epochs and enough is None:
         return None
-    return Course(epochs=epochs, best=int(said.get("best", 0))) if epochs else None
+    best = min(epochs, key=lambda epoch: epoch.judged).number if epochs else 0
+    return Course(tuple((e.number, e.loss, e.judged) for e in epochs), best, enough)
 
 
-def course_of_epochs(epochs: Sequence[Epoch]) -> Course | None:
-    """The epochs of a training, as they went; None where no network was trained."""
-    if not epochs:
-        return None
-    best = min(epochs, key=lambda epoch: epoch.judged)
-    return Course(epochs=tuple((e.number, e.loss, e.judged) for e in epochs), best=best.number)
-
-
-def charts(found: ClassFindings, course: Course | None, plain: Rival | None) -> list[Chart]:
+def charts(found: ClassFindings, course: Course | None) -> list[Chart]:
     """All pictures there is something to show in, in the order one reads them."""
     out = [Chart("Which is taken for which", _matrix_words(found), matrix(found)), _by_class(found)]
     out.append(Chart("Is 90 % really 9 in 10?", _calibration_words(found), _calibration(found)))
     out.append(Chart("If the doubtful are left to a person", _selective_words(found), _selective(found)))
-    if course is not None and len(course.sizes) > 1:
-        out.append(Chart("Would more examples help?", _sizes_words(course), _sizes(course, plain)))
-    elif course is not None and len(course.epochs) > 1:
+    if course is not None and course.enough is not None:
+        out.append(Chart("Would more examples help?", course.enough.words(), _growth(course.enough)))
+    if course is not None and len(course.epochs) > 1:
         out.append(Chart("How it learned", _epochs_words(course), _epochs(course)))
     return out
 
@@ -134,25 +138,23 @@ def _selective_words(found: ClassFindings) -> str:
     )
 
 
-def _sizes(course: Course, plain: Rival | None) -> str:
-    sizes, right = [float(n) for n, _ in course.sizes], [r for _, r in course.sizes]
-    low = max(0.0, int(min([*right, plain.accuracy if plain else 1.0]) * 20) / 20 - 0.05)
-    series = [Line("this way", sizes, right, "s1", dots=True)]
-    if plain is not None:
-        series.append(Line("plain machine learning", [sizes[0], sizes[-1]], [plain.accuracy] * 2, "faint"))
+def _growth(enough: Enough) -> str:
+    """What was measured with fewer, the curve through it on to twice as many, and where other curves lie."""
+    growth, twice = enough.growth, 2 * enough.taught
+    sizes, right = [float(p.examples) for p in growth.points], [p.right for p in growth.points]
+    steps = [sizes[0] * (twice / sizes[0]) ** (i / _STEPS) for i in range(_STEPS + 1)]
+    expected = [growth.right(round(n)) for n in steps]
+    between = [growth.between(round(n)) for n in steps]
+    low = max(0.0, int(min([*right, between[0][0]]) * 20 - 1e-9) / 20)
     return lines(
-        series,
-        Axis(max(1.0, sizes[0]), max(sizes[-1], sizes[0] + 1), "examples learned from", count, log=True),
+        [Line("measured", sizes, right, "s1 bare", dots=True), Line("expected", steps, expected, "faint")],
+        Axis(sizes[0], float(twice), "examples learned from", count, log=True),
         Axis(low, 1.0, "", percent),
-        title="Examples learned from against share right",
+        title="Examples learned from against the share that is right, drawn on to twice as many",
+        mark=float(enough.taught),
+        mark_name=f"now, {enough.taught:,}",
+        band=Band("nine of ten curves", steps, [a for a, _ in between], [b for _, b in between]),
     )
-
-
-def _sizes_words(course: Course) -> str:
-    (before, was), (now, is_) = course.sizes[-2], course.sizes[-1]
-    gain = 100 * (is_ - was)
-    help_ = "it is still rising: more examples will help" if gain > 1 else "it has nearly stopped rising"
-    return f"From {before:,} to {now:,} examples it went from {was:.1%} to {is_:.1%}; {help_}."
 
 
 def _epochs(course: Course) -> str:

@@ -82,5 +82,11 @@ class Growth:
         low, high = np.quantile(self._rights(examples)[1:], (0.05, 0.95))
         return min(float(low), self.right(examples)), max(float(high), self.right(examples))
 
+    def gain(self, now: int, then: int) -> tuple[float, float, float]:
+        """How much more is right with ``then`` examples than with ``now``: expected, and where nine of ten other curves lie."""
+        best, *others = (self._rights(then) - self._rights(now)).tolist()
+        low, high = np.quantile(others, (0.05, 0.95))
+        return best, min(float(low), best), max(float(high), best)
+
     def _rights(self, examples: int) -> NDArray[np.float64]:
         return np.clip(1.0 - self.floor - self.height * float(max(1, examples)) ** -self.rate, 0.0, 1.0)

@@ -26,10 +26,18 @@ _INTO = {
 
 @dataclass(frozen=True, slots=True)
 class Rival:
-    """Another way on the same examples: what it is, in words, and its share of right answers."""
+    """Another way on the same examples.
+
+    Parameters
+    ----------
+    words : what it is. accuracy : its share of right answers.
+    margin : by how much its difference from the model may be chance, as a share, both judged by the same examples (95 %); None
+        where that is not known.
+    """
 
     words: str
     accuracy: float
+    margin: float | None = None
 
 
 def first_sentence(card: ClassesCard, found: ClassFindings) -> str:
@@ -50,9 +58,7 @@ def sentences(found: ClassFindings, plain: Rival | None = None) -> list[str]:
     name, share = found.majority
     out = [f"Always saying “{name}”, the commonest, would be right on {_percent(share)}."]
     if plain is not None:
-        gap = 100 * (found.accuracy.value - plain.accuracy)
-        than = "the same" if abs(gap) < 0.05 else f"{abs(gap):.1f} points {'fewer' if gap > 0 else 'more'}"
-        out[0] += f" {plain.words} is right on {_percent(plain.accuracy)}: {than}."
+        out.append(against(plain, found.accuracy.value))
     weak = _weak(found)
     if weak:
         out.append(weak)
@@ -63,6 +69,19 @@ def sentences(found: ClassFindings, plain: Rival | None = None) -> list[str]:
     if none := [c.name for c in found.classes if not c.examples]:
         out.append(f"Of {_listed(none)} there is no example here: nothing is known of that.")
     return out
+
+
+def against(rival: Rival, accuracy: float) -> str:
+    """How a model of this accuracy stands against the rival; and that the rival does better, or as well, where it does."""
+    gap = 100 * (accuracy - rival.accuracy)
+    than = "the same" if abs(gap) < 0.05 else f"{abs(gap):.1f} points {'fewer' if gap > 0 else 'more'}"
+    out = f"{rival.words} is right on {_percent(rival.accuracy)} of the same examples: {than}"
+    if rival.margin is None:
+        return f"{out}."
+    if abs(gap) <= 100 * rival.margin or abs(gap) < 0.05:
+        chance = "" if abs(gap) < 0.05 else ", which may be chance"
+        return f"{out}{chance}. It needs no network and answers sooner: look at --way plain."
+    return f"{out}." if gap > 0 else f"{out}. Plain machine learning does better here: take --way plain."
 
 
 def _weak(found: ClassFindings) -> str:

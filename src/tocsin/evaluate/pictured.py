@@ -77,7 +77,7 @@ def write_report(
     group = [collection.group[i] for i in rows.tolist()]
     found = find_classes(card.classes, label, probability, group=group)
     gallery = _Gallery(card, collection, rows, probability, label, explain, seconds, told)
-    html = _page(card, found, gallery, course, plain, [*sentences(found, plain), *notes], collection.source)
+    html = _page(card, found, gallery, course, [*sentences(found, plain), *notes], collection.source)
     Path(path).write_text(html, encoding="utf-8")
     told("the report is written", 1.0)
     return found
@@ -160,13 +160,12 @@ def _page(
     found: ClassFindings,
     gallery: _Gallery,
     course: Course | None,
-    plain: Rival | None,
     notes: Sequence[str],
     source: str,
 ) -> str:
     title = f"How good is {card.version or card.name}?"
     paragraphs = "".join(f"<p>{escape(note)}</p>" for note in notes)
-    cards = "".join(_card(c.heading, c.words, c.picture) for c in charts(found, course, plain))
+    cards = "".join(_card(c.heading, c.words, c.picture) for c in charts(found, course))
     words = word_cards(strongest_words(card.classes, {i: (gallery.said(i), w) for i, w in gallery.why.items()}))
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'

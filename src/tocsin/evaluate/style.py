@@ -28,11 +28,14 @@ svg .mark { stroke: var(--ink); stroke-dasharray: 3 3 } svg .note { fill: var(--
   stroke-width: 4; paint-order: stroke }
 .line { fill: none; stroke-width: 2; stroke-linejoin: round }
 .line.s1 { stroke: var(--s1) } .line.s2 { stroke: var(--s2) } .line.s3 { stroke: var(--s3) }
+.band { fill: color-mix(in srgb, var(--s1) 20%, transparent) }
+.line.bare { stroke: none }
 .line.faint { stroke: var(--muted); stroke-width: 1; stroke-dasharray: 4 4 }
 circle.s1, rect.s1 { fill: var(--s1) } circle.s2, rect.s2 { fill: var(--s2) } circle.s3 { fill: var(--s3) }
 .legend { display: flex; flex-wrap: wrap; gap: 2px 14px; font-size: 12px; margin: 4px 0 2px }
 .key::before { content: ""; display: inline-block; width: 14px; height: 3px; margin-right: 5px; vertical-align: middle;
   background: var(--muted) }
+.key.band::before { height: 10px; background: color-mix(in srgb, var(--s1) 30%, transparent) }
 .key.s1::before { background: var(--s1) } .key.s2::before { background: var(--s2) } .key.s3::before { background: var(--s3) }
 .bars { display: grid; grid-template-columns: minmax(0, 10em) minmax(3em, 1fr) auto; gap: 7px 10px; align-items: center;
   margin-top: 10px }

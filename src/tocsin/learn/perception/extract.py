@@ -17,7 +17,7 @@ from tocsin.data.collection import Collection
 from tocsin.learn.perception.chosen import KNOWING, Chosen, check_layer, entry_of, knowing, texts_of
 from tocsin.learn.perception.heads import TITLES, Head, choose_by_folds, choose_on
 from tocsin.learn.perception.layer import LEAST, best_layers, depths, some_of
-from tocsin.learn.perception.outcome import Outcome
+from tocsin.learn.perception.outcome import Outcome, Taught
 from tocsin.learn.perception.portions import FOLDS, Portions, folds
 from tocsin.learn.perception.prepared import side_of
 from tocsin.learn.perception.recipe import Recipe
@@ -75,6 +75,7 @@ def learn_extract(collection: Collection, rows: Portions, recipe: Recipe, told: 
         {**settings, "features": features.shape[1]},
         (note, *notes),
         unseen,
+        taught=Taught(every[taught], features[: train + val]),
     )
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from tocsin.artifact.classes import ClassesCard, TaughtWith
 from tocsin.data.collection import Collection
 from tocsin.data.dirt import Doubt
-from tocsin.learn.perception.outcome import Outcome, Setting
+from tocsin.learn.perception.outcome import Outcome, Setting, Taught
 from tocsin.learn.perception.portions import Portions, portions
 from tocsin.learn.perception.recipe import Recipe, Way
 from tocsin.learn.perception.suspicion import doubts_of
@@ -52,6 +52,7 @@ class Learned:
     epochs : of the training of a network.
     doubts : labels that look wrong, the firmest first; only of ways that ask each example of a model it did not teach (extract).
     notes : what a reader should know: what was chosen and why, what was left out.
+    taught : features of what may be learned from; only of ways where they do not change with learning (extract, plain).
     """
 
     card: ClassesCard
@@ -62,6 +63,7 @@ class Learned:
     epochs: tuple[Epoch, ...] = ()
     notes: tuple[str, ...] = ()
     doubts: tuple[Doubt, ...] = ()
+    taught: Taught | None = None
 
 
 def learn(
@@ -95,7 +97,7 @@ def learn(
     notes = (*chosen_why, *collection.notes, *rows.notes, *outcome.notes)
     doubts = doubts_of(collection, *outcome.unseen) if outcome.unseen is not None else ()
     seen = Predictions(rows.test, label, probability)
-    return Learned(card, outcome.files, quality, seen, rows, outcome.epochs, notes, doubts)
+    return Learned(card, outcome.files, quality, seen, rows, outcome.epochs, notes, doubts, outcome.taught)
 
 
 def choose_way(recipe: Recipe, kind: str) -> tuple[Recipe, tuple[str, ...]]:

@@ -8,10 +8,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tocsin.data.prepare import Preparation
+from tocsin.features.text import Sparse
 from tocsin.learn.task import Epoch
 
 Ints = NDArray[np.int64]
 Setting = float | int | str | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """The examples that may be learned from, as whatever decides is given them: there already, so to be learned on again cheaply.
+
+    Parameters
+    ----------
+    rows : int64[m], of the collection. features : [m, f] of each.
+    blocks : how many columns, one after another, tell of one thing; empty for one block.
+    """
+
+    rows: Ints
+    features: NDArray[np.float32] | Sparse
+    blocks: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +44,7 @@ class Outcome:
     unseen : rows that may be learned from, and the logits float64[m, classes] a model gave them that they had not taught, where
         the way makes such.
     epochs : of the training of a network, all phases one after another, numbered through.
+    taught : of ways whose features do not change with learning (extract, plain).
     """
 
     files: dict[str, bytes]
@@ -41,3 +58,4 @@ class Outcome:
     notes: tuple[str, ...] = ()
     unseen: tuple[Ints, NDArray[np.float64]] | None = None
     epochs: tuple[Epoch, ...] = ()
+    taught: Taught | None = None

@@ -120,25 +120,35 @@ class Plain:
         self.into_: Into | None = None
         self.head_: Head | None = None
         self.terms_: TextTerms | None = None
+        self.seen_: Floats | Sparse | None = None
+        self.blocks_: tuple[int, ...] = ()
 
-    def fit(self, given: Given, label: Ints, classes: int, *, later: tuple[Given, Ints], told: Told = silent) -> Self:
+    def fit(
+        self,
+        given: Given,
+        label: Ints,
+        classes: int,
+        *,
+        later: tuple[Given, Ints],
+        costs: Mapping[str, tuple[float, ...]] = COSTS,
+        told: Told = silent,
+    ) -> Self:
         """Learn; the same examples and seed give the same model.
 
         Parameters
         ----------
         given : uint8[n, s, s, 3], float32[n, samples], or texts. label : int64[n].
-        later : the same of the examples by which machine, cost and temperature are chosen.
+        later : the same of the examples by which machine, cost and temperature are chosen. costs : what is tried.
 
         Raises
         ------
         BadInput : all examples are of one class, or there is nothing to choose by.
         """
         told("looking at the examples", 0.0)
-        if self.kind == "text":
-            self.terms_ = TextFeatures().fit(list(given))
-        blocks = () if self.kind == "text" else FIXED[self.kind].blocks(given.shape)
+        seen, ahead = self.look(given), self.features(later[0])
+        self.seen_ = joined(seen, ahead)
         return self.fit_features(
-            self.features(given), label, classes, later=(self.features(later[0]), later[1]), blocks=blocks, told=told
+            seen, label, classes, later=(ahead, later[1]), blocks=self.blocks_, costs=costs, told=told
         )
 
     def fit_features(
@@ -186,6 +196,14 @@ class Plain:
             whole = fit_line(both, said, classes, self.into_ or "svm", best.cost, blocks=blocks, seed=self.seed)
             self.head_ = replace(best, weights=whole.weights, bias=whole.bias)
         return self
+
+    def look(self, given: Given) -> Floats | Sparse:
+        """Features of examples to learn from; the terms of texts are found in them."""
+        if self.kind == "text":
+            self.terms_ = TextFeatures().fit(list(given))
+        else:
+            self.blocks_ = FIXED[self.kind].blocks(given.shape)
+        return self.features(given)
 
     def features(self, given: Given) -> Floats | Sparse:
         """float32[n, f] of pictures and sounds, :class:`Sparse` of texts."""
