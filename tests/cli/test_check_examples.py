@@ -6,6 +6,7 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet
 import pytest
 from click.testing import CliRunner
@@ -120,3 +121,19 @@ def test_what_has_no_classes_cannot_be_suspected_and_is_clustered(tmp_path: Path
     payments.write_text("id,at,amount,account\n1,2026-03-01T12:00:00Z,10,a\n")
     with pytest.raises(BadInput, match="is read as payments"):
         CliRunner().invoke(command, [str(payments), "--suspicions"], catch_exceptions=False)
+
+
+def test_doubts_of_a_model_that_tells_nothing_are_said_to_mean_little(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOCSIN_WEIGHTS", str(tmp_path / "none"))
+    made_sentences(tmp_path / "sentences.csv", each=20)
+    rows = list(csv.reader((tmp_path / "sentences.csv").read_text(encoding="utf-8").splitlines()))
+    place = rows[0].index("label")
+    random = np.random.default_rng(0)
+    for row in rows[1:]:
+        row[place] = str(random.choice(["a", "b"]))
+    with (tmp_path / "shuffled.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+    said = " ".join(CliRunner().invoke(command, [str(tmp_path / "shuffled.csv"), "--suspicions"]).stdout.split())
+    assert "so its doubts mean little here" in said

@@ -34,6 +34,15 @@ def test_it_learns_from_the_same_and_is_judged_by_the_same(kind: str, tmp_path: 
     assert rival.margin == pytest.approx(1.96 * spread / len(rows.test) ** 0.5)
 
 
+def test_texts_that_share_no_word_with_the_next_are_asked_all_the_same(tmp_path: Path) -> None:
+    lines = [f"{word} {word}{word},{'ab'[i % 2]}" for i, word in enumerate("one two six ten oak elm ash yew".split())]
+    (tmp_path / "said.csv").write_text("\n".join(["text,label", *(lines * 5)]))
+    given = collect(tmp_path / "said.csv")
+    rows = portions(given, held_out=0.2, seed=0)
+    rival, _ = against_plain(given, rows, np.ones(len(rows.test), dtype=bool))
+    assert rival is not None
+
+
 def test_where_it_would_take_long_it_is_not_asked(tmp_path: Path) -> None:
     given = collect(made_sentences(tmp_path / "made.csv", each=24))
     rows = portions(given, held_out=0.2, seed=0)
