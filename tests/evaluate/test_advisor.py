@@ -48,7 +48,7 @@ def test_the_quickest_of_those_that_are_as_good_is_chosen() -> None:
 
 def test_what_is_not_measured_is_nearer_to_what_was_with_fewer_examples() -> None:
     base = candidate("extract", 0.8, 1)
-    few, many = (expected_of("transfer", "images", base, n) for n in (5, 500))
+    few, many = (expected_of("transfer", "text", base, n) for n in (5, 500))
     assert base.expected < few.expected < many.expected < many.high
     assert "not measured" in many.grounds
     fresh = expected_of("scratch", "images", candidate("plain", 0.8, 1), 5)

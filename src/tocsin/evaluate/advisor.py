@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from tocsin.evaluate.growth import Growth
 
 LEAVES: dict[tuple[str, str], tuple[float, float, float]] = {
-    ("images", "transfer"): (0.60, 0.40, 1.10),
-    ("sound", "transfer"): (0.60, 0.40, 1.10),
-    ("text", "transfer"): (0.60, 0.40, 1.10),
+    ("images", "transfer"): (1.00, 0.85, 2.00),
+    ("sound", "transfer"): (0.70, 0.50, 1.10),
+    ("text", "transfer"): (0.75, 0.60, 1.15),
     ("images", "scratch"): (0.75, 0.45, 1.60),
     ("sound", "scratch"): (0.60, 0.30, 1.50),
     ("text", "scratch"): (1.05, 0.80, 1.50),
