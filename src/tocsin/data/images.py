@@ -85,7 +85,8 @@ def picture(data: bytes, *, least: int = 0) -> Picture:
             _must_be_small(width, height)
             if least:
                 image.draft("RGB", (least, least))
-            pixels = _opaque(operations.exif_transpose(image), image_module)
+            operations.exif_transpose(image, in_place=True)
+            pixels = _opaque(image, image_module)
             return Picture(pixels, width, height, image.format, mode)
     except BadInput:
         raise
@@ -111,10 +112,11 @@ def _opaque(image: Any, image_module: Any) -> NDArray[np.uint8]:
         scaled = values * (255.0 if values.max(initial=0.0) <= 1.0 else 1.0)
         image = image_module.fromarray(scaled.clip(0, 255).round().astype(np.uint8))
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        white = image_module.new("RGBA", image.size, (255, 255, 255, 255))
-        image = image_module.alpha_composite(white, image)
-    return np.array(image.convert("RGB"), np.uint8)
+        image = image if image.mode == "RGBA" else image.convert("RGBA")
+        white = image_module.new("RGB", image.size, (255, 255, 255))
+        white.paste(image, mask=image.getchannel("A"))
+        image = white
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"), np.uint8)
 
 
 def _look(data: bytes) -> str:
