@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import subprocess
 import sys
@@ -64,6 +65,29 @@ def test_pictures_are_predicted_without_a_learner(tmp_path: Path) -> None:
     done = run(PREDICT.format(blocked=LEARNERS_ONLY, words=words))
     assert done.returncode == 0, done.stderr
     assert '"class":"red"' in done.stdout
+
+
+def test_a_picture_is_predicted_without_what_payments_and_tables_need(tmp_path: Path) -> None:
+    """They take most of a second of a processor to load, every time the command is given."""
+    from scenes.classes import colour, tiny
+
+    folder = tmp_path / "some"
+    folder.mkdir()
+    for name in ("red", "blue"):
+        (folder / f"{name}.png").write_bytes(colour(name))
+    words = [str(tiny(tmp_path / "colours", "images")), str(folder), "--json"]
+    done = run(PREDICT.format(blocked=("pyarrow", "pandas", "numba", "lightgbm", "scipy"), words=words))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count('"class":') > 2
+
+
+@pytest.mark.parametrize("package", ["tocsin", "tocsin.data", "tocsin.artifact"])
+def test_a_door_opens_every_name_it_shows_and_no_other(package: str) -> None:
+    door = importlib.import_module(package)
+    for name in getattr(door, "__all__", ["__version__"]):
+        assert getattr(door, name)
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = door.nothing
 
 
 def test_the_block_blocks() -> None:

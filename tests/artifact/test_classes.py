@@ -16,10 +16,10 @@ import pytest
 from scenes.classes import COLOURS, card, colour, files, graph, plain_head, tiny, tone
 from tocsin import artifact
 from tocsin.artifact import write
-from tocsin.artifact.card import CARD, kind_of
 from tocsin.artifact.classes import AT_ONCE, NETWORK, VOCABULARY, Classifier, load, softmax
 from tocsin.artifact.folder import kept_at
 from tocsin.artifact.heads import LINEAR, TREES, LinearHead, TreesHead
+from tocsin.artifact.seal import CARD, kind_of
 from tocsin.errors import BadInput, Damaged
 
 EXAMPLES: dict[str, tuple[list[Any], list[str]]] = {

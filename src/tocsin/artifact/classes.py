@@ -23,10 +23,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from tocsin.artifact.card import CARD, PAYMENTS, AnyCard, kind_of, read_sealed
 from tocsin.artifact.graph import Graph
 from tocsin.artifact.heads import LINEAR, TREES, Head, LinearHead, TreesHead
 from tocsin.artifact.plain import STATE, PlainFeatures, opened
+from tocsin.artifact.seal import CARD, PAYMENTS, AnyCard, kind_of, read_sealed
 from tocsin.data.prepare import Preparation, Preparer
 from tocsin.errors import BadInput, Damaged
 

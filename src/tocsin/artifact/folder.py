@@ -11,7 +11,8 @@ from typing import TypeVar
 
 import msgspec
 
-from tocsin.artifact.card import CARD, PAYMENTS, AnyCard, kind_of, read_card, sealed, sha256, written
+from tocsin.artifact.card import read_card
+from tocsin.artifact.seal import CARD, PAYMENTS, AnyCard, kind_of, sealed, sha256, written
 from tocsin.errors import BadInput, Damaged
 
 _Card = TypeVar("_Card", bound=AnyCard)

@@ -9,7 +9,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tocsin.artifact.trees import read_trees
 from tocsin.errors import Damaged
 
 LINEAR, TREES = "head.npz", "trees.txt"
@@ -66,6 +65,8 @@ class TreesHead:
     """
 
     def __init__(self, text: str, classes: int) -> None:
+        from tocsin.artifact.trees import read_trees  # compiled, and most models of classes have no trees
+
         self._classes = classes
         per_round = 1 if classes == 2 and "\nnum_tree_per_iteration=1\n" in text else classes
         self._trees = read_trees(text, classes=per_round)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tocsin import spec as specs
 from tocsin.artifact.anomaly import ANOMALY, AnomalyScorer
 from tocsin.artifact.anomaly import NAME as ANOMALY_COLUMN
-from tocsin.artifact.card import CARD, Card, read_card
+from tocsin.artifact.card import Card, read_card
 from tocsin.artifact.network import (
     NETWORK,
     NETWORK_LINE,
@@ -26,6 +26,7 @@ from tocsin.artifact.network import (
 )
 from tocsin.artifact.past import network_note, surprise_notes
 from tocsin.artifact.reasons import reasons_of, why_of
+from tocsin.artifact.seal import CARD
 from tocsin.artifact.shap import Explainer
 from tocsin.artifact.shares import divide
 from tocsin.artifact.trees import MOST_TREES, Trees, read_trees, walk

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table as Grid
 
 from tocsin.artifact import Artifact, load
-from tocsin.artifact.card import PAYMENTS, kind_of
+from tocsin.artifact.seal import PAYMENTS, kind_of
 from tocsin.cli.learn_transactions import MEMORY, early_sentence
 from tocsin.data import Table, read
 from tocsin.data.arrangement import KINDS

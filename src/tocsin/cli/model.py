@@ -12,8 +12,9 @@ from rich.table import Table
 
 from tocsin.app import console_user, open_ledger, read_settings
 from tocsin.artifact import load
-from tocsin.artifact.card import PAYMENTS, Card, kind_of, read_card
+from tocsin.artifact.card import Card, read_card
 from tocsin.artifact.classes import ClassesCard, read_classes_card
+from tocsin.artifact.seal import PAYMENTS, kind_of
 from tocsin.cli.predict import harmless
 from tocsin.errors import BadInput
 from tocsin.ledger import models, now

@@ -17,7 +17,7 @@ from sqlalchemy import make_url
 
 from tocsin.app import Settings, build, open_ledger, read_settings
 from tocsin.artifact import load
-from tocsin.artifact.card import PAYMENTS, kind_of
+from tocsin.artifact.seal import PAYMENTS, kind_of
 from tocsin.desk.access import first_admin
 from tocsin.desk.web.doors import WELCOME
 from tocsin.errors import BadInput

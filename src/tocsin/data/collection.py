@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tocsin.data.arrangement import KINDS, choose_kind, kind_of, part_of, places
-from tocsin.data.files import read_named, read_rows
 from tocsin.data.folders import Files, must_be_there, open_archive, open_file, open_folder
 from tocsin.data.listing import Listing, is_index, is_table, listed, together
 from tocsin.errors import BadInput, did_you_mean
@@ -192,6 +191,8 @@ def collect(
         return _of_files(open_archive(path), str(path), kind, told)
     if kind_of(path.name):
         return _of_files(open_file(path), str(path), kind, told)
+    from tocsin.data.files import read_rows  # what reads tables takes a second of a processor to load
+
     listing = listed(read_rows(path), path.name, kind=kind, **told)
     if listing.kind == "text":
         return _of_texts(listing, str(path))
@@ -241,8 +242,10 @@ def _listing_in(files: Files, source: str, kind: str | None, told: dict[str, str
     """What the tables of a folder list: the one called index, or, where no example lies there, one alone or one a part."""
     tables = [name for name in files.names if is_table(name)]
     indexes = [name for name in tables if is_index(name)]
-    if not indexes and any(kind_of(name) for name in files.names):
+    if not tables or (not indexes and any(kind_of(name) for name in files.names)):
         return None
+    from tocsin.data.files import read_named
+
     parts = {name: part_of(name.rsplit("/")[-1].split(".")[0]) for name in tables}
     if not indexes and len(tables) > 1 and all(parts.values()):
         each = [listed(read_named(files.read(t), t), f"{t} in {source}", kind=kind, **told) for t in tables]

@@ -9,13 +9,15 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any
 
 from tocsin.data.arrangement import kind_of, part_of
-from tocsin.data.files import Rows
 from tocsin.errors import BadInput, did_you_mean
+
+if TYPE_CHECKING:  # names of files are looked at where no table is read
+    import pyarrow as pa
+
+    from tocsin.data.files import Rows
 
 INDEXES = ("index", "labels", "metadata", "annotations")
 """How a table that lists the files beside it may be called, before .csv, .tsv or .parquet."""

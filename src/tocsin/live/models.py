@@ -11,7 +11,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from tocsin.artifact.card import CARD, PAYMENTS, kind_of
+from tocsin.artifact.seal import CARD, PAYMENTS, kind_of
 from tocsin.errors import BadInput, NotFound, NotReady, TocsinError, did_you_mean
 
 if TYPE_CHECKING:  # what reads pictures, sounds and texts is imported only where a model of them is served
