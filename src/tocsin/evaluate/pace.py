@@ -15,6 +15,7 @@ from tocsin.learn.perception.recipe import Recipe
 
 if TYPE_CHECKING:  # advice on payments is given without PyTorch
     from tocsin.learn.perception.chosen import Chosen
+    from tocsin.learn.perception.teaching import Plan
 
 Clock = Callable[[], float]
 AT_ONCE = 8
@@ -61,7 +62,9 @@ def pace_of(
     from tocsin.learn.perception.effort import batch_of, enough_epochs, multiply_adds
 
     classes = len(collection.classes)
-    some = rows.train[np.linspace(0, len(rows.train) - 1, AT_ONCE).astype(int)]
+    plan = (scratch.PLANS if way == "scratch" else transfer.PLANS)[collection.kind]
+    count = BATCH if collection.kind == "text" else AT_ONCE  # texts are taught with others of their length
+    some = rows.train[np.linspace(0, len(rows.train) - 1, count).astype(int)]
     raws = [collection.raw(int(i)) for i in some]
     if way == "scratch":
         chosen = from_nothing(recipe, collection.kind, classes, texts_of(collection, rows.train))
@@ -71,18 +74,16 @@ def pace_of(
     began = clock()
     given = chosen.preparer.prepared(raws)
     prepare = (clock() - began) / len(raws)
-    step, look = _step(chosen, given, clock, recipe)
+    step, look = _step(chosen, given, plan, clock, recipe)
     one = chosen.front(torch.from_numpy(given[:1].copy()))
     cost, train, val = multiply_adds(chosen.network, one), len(rows.train), len(rows.val)
     if way == "scratch":
-        plan = scratch.PLANS[collection.kind]
         least = enough_epochs(plan.least, train, batch_of(train, plan.batch))
         epochs = planned(scratch.MINUTES, train, cost, recipe, least, max(least, plan.most))
         visits = STOPPED * epochs
         seconds = visits * (train * step + val * look)
     else:
-        after = transfer.PLANS[collection.kind]
-        epochs = planned(0.8 * transfer.MINUTES, train, cost, recipe, after.least, after.most)
+        epochs = planned(0.8 * transfer.MINUTES, train, cost, recipe, plan.least, plan.most)
         first = max(1, epochs // 3)
         half = (step + 2 * look) / 2  # of the lower half there is nothing to take a gradient of
         seconds = first * (train * half + val * look) + STOPPED * epochs * (train * step + val * look)
@@ -101,25 +102,26 @@ def planned(minutes: float, examples: int, cost: int, recipe: Recipe, least: int
     return recipe.epochs or epochs_within(within, examples, cost, recipe.threads, least=least, most=most)
 
 
-def _step(chosen: Chosen, given: np.ndarray, clock: Clock, recipe: Recipe) -> tuple[float, float]:
-    """Seconds an example, of learning from it and of looking at it; the quicker of two."""
+def _step(chosen: Chosen, given: np.ndarray, plan: Plan, clock: Clock, recipe: Recipe) -> tuple[float, float]:
+    """Seconds an example, of learning from it and of looking at it, as a training does both; the quicker of two."""
     import torch
-    from torch.nn.functional import cross_entropy
 
     from tocsin.learn.perception.augment import augmented
+    from tocsin.learn.perception.prepared import Prepared
+    from tocsin.learn.perception.task import TellApart
 
     network = chosen.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    examples = Prepared(given, np.arange(len(given)) % 2)
     how = augmented(chosen.entry.kind, recipe.augment)
+    task = TellApart(network, chosen.front, examples, examples, how, "", {}, plan.smoothing, plan.mixed)
     steps = torch.optim.AdamW(network.parameters(), lr=1e-6)
-    label = torch.arange(len(given)) % 2
     learned, moved, looked = [], [], []
     with torch.random.fork_rng(devices=[]):
         for _ in range(3):
             network.train()
             began = clock()
-            x = chosen.front.normalised(how(chosen.front.unit(torch.from_numpy(given))))
             steps.zero_grad()
-            cross_entropy(network(x), label).backward()  # type: ignore[no-untyped-call]
+            torch.autograd.backward(task.loss(torch.arange(len(given))))
             learned.append(clock() - began)
             began = clock()
             steps.step()
@@ -127,7 +129,7 @@ def _step(chosen: Chosen, given: np.ndarray, clock: Clock, recipe: Recipe) -> tu
             network.eval()
             with torch.no_grad():
                 began = clock()
-                network(chosen.front(torch.from_numpy(given)))
+                task.judge()
                 looked.append(clock() - began)
     # moving the weights costs the same however many examples have said where to
     return min(learned[1:]) / len(given) + min(moved[1:]) / BATCH, min(looked[1:]) / len(given)
