@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import struct
+import subprocess
+import sys
 import zlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -172,3 +175,53 @@ def test_a_colour_profile_does_no_harm() -> None:
 
 def test_the_limit_is_pillows_own() -> None:
     assert Image.MAX_IMAGE_PIXELS == images.MOST_PIXELS
+
+
+MODES = ["RGB", "RGBA", "LA", "L", "1", "P", "P with a clear colour", "CMYK", "I;16", "F", "F beyond 1"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_large_picture_is_what_its_bands_are(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    alpha = RANDOM.integers(0, 256, SHAPE.shape[:2], dtype=np.uint8)
+    image, how = Image.fromarray(np.dstack([SHAPE, alpha])), {}
+    format_ = "TIFF" if mode[0] in "CF" else "PNG"
+    if mode == "I;16":
+        image = Image.fromarray(alpha.astype(np.uint16) * 251)
+    elif mode[0] == "F":
+        image = Image.fromarray(alpha.astype(np.float32) / (255 if mode == "F" else 2))
+    elif mode[0] == "P":
+        image = image.convert("RGB").quantize(8)
+        how = {"transparency": 2} if mode != "P" else {}
+    else:
+        image = image.convert("RGB").convert(mode) if mode in ("CMYK", "1") else image.convert(mode)
+    data = saved(image, format_, **how)
+    whole = picture(data)
+    monkeypatch.setattr(images, "_BAND_PIXELS", 64 * 7)
+    assert np.array_equal(picture(data).pixels, whole.pixels)
+    assert whole.pixels.std() > 1
+
+
+PEAK = """
+import re, sys
+from pathlib import Path
+from tocsin.data.images import decode
+def peak():
+    return int(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024
+data = Path(sys.argv[1]).read_bytes()
+decode(Path(sys.argv[2]).read_bytes())
+before = peak()
+pixels = decode(data)
+print((peak() - before) / (pixels.shape[0] * pixels.shape[1]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the most memory a process took is read from /proc")
+def test_a_large_transparent_picture_takes_itself_and_what_comes_out(tmp_path: Path) -> None:
+    """Four bytes a pixel as it is decoded and three as it is given back; 22 before this was looked at."""
+    large, small = tmp_path / "large.png", tmp_path / "small.png"
+    large.write_bytes(saved(Image.new("RGBA", (4_000, 4_000), (200, 30, 30, 90)), "PNG", compress_level=1))
+    small.write_bytes(saved(Image.new("RGBA", (64, 64), (200, 30, 30, 90)), "PNG"))
+    done = subprocess.run(
+        [sys.executable, "-c", PEAK, str(large), str(small)], capture_output=True, text=True, check=True
+    )
+    assert 6 < float(done.stdout) < 9

@@ -21,6 +21,8 @@ FITS = ("cover", "squash", "pad")
 MOST_PIXELS = 89_478_485
 """Pixels of one picture, Pillow's own limit: a small file may unpack to gigabytes."""
 
+_BAND_PIXELS = 1 << 21
+"""Pixels that are made opaque at once."""
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 _DEEP = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 
@@ -105,18 +107,39 @@ def _must_be_small(width: int, height: int) -> None:
 
 
 def _opaque(image: Any, image_module: Any) -> NDArray[np.uint8]:
+    """The pixels, made band by band: of a large picture nothing but itself and what comes out is kept whole."""
+    image.load()
+    width, height = image.size
+    rows = max(1, _BAND_PIXELS // width)
+    bands = range(0, height, rows)
+    gain = 255.0 if image.mode == "F" and max(_floats(_band(image, top, rows)).max() for top in bands) <= 1.0 else 1.0
+    pixels = np.empty((height, width, 3), np.uint8)
+    for top in bands:
+        pixels[top : top + rows] = _opaque_band(_band(image, top, rows), image_module, gain)
+    return pixels
+
+
+def _band(image: Any, top: int, rows: int) -> Any:
+    """Some rows of a picture, from the top on; all of them without a copy."""
+    return image if rows >= image.height else image.crop((0, top, image.width, min(top + rows, image.height)))
+
+
+def _floats(image: Any) -> NDArray[np.float32]:
+    return np.nan_to_num(np.asarray(image, np.float32))
+
+
+def _opaque_band(image: Any, image_module: Any, gain: float) -> NDArray[np.uint8]:
+    """uint8[h, w, 3]; ``gain`` is what a picture of floating-point numbers is multiplied by."""
     if image.mode in _DEEP:
         image = image_module.fromarray((np.asarray(image).astype(np.int64).clip(0, 65535) // 257).astype(np.uint8))
     elif image.mode == "F":
-        values = np.nan_to_num(np.asarray(image))
-        scaled = values * (255.0 if values.max(initial=0.0) <= 1.0 else 1.0)
-        image = image_module.fromarray(scaled.clip(0, 255).round().astype(np.uint8))
+        image = image_module.fromarray((_floats(image) * gain).clip(0, 255).round().astype(np.uint8))
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         image = image if image.mode == "RGBA" else image.convert("RGBA")
         white = image_module.new("RGB", image.size, (255, 255, 255))
         white.paste(image, mask=image.getchannel("A"))
         image = white
-    return np.array(image if image.mode == "RGB" else image.convert("RGB"), np.uint8)
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"), np.uint8)
 
 
 def _look(data: bytes) -> str:
