@@ -1,4 +1,4 @@
-"""The ledger's tests run on both databases: SQLite, and a real PostgreSQL that pip brings."""
+"""New ledgers: on both databases, SQLite and a real PostgreSQL that pip brings, or on SQLite alone."""
 
 from __future__ import annotations
 
@@ -21,6 +21,15 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def both(empty_url: str) -> Iterator[Ledger]:
     """A new ledger, on either database."""
     ledger = Ledger(empty_url)
+    ledger.create()
+    yield ledger
+    ledger.close()
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """A new ledger in SQLite, where the database does not matter."""
+    ledger = Ledger(tmp_path / "ledger.sqlite")
     ledger.create()
     yield ledger
     ledger.close()

@@ -11,14 +11,6 @@ from tocsin.ledger import Ledger, audit, keys
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-@pytest.fixture
-def ledger(tmp_path: Path):
-    ledger = Ledger(tmp_path / "ledger.sqlite")
-    ledger.create()
-    yield ledger
-    ledger.close()
-
-
 def test_a_new_key_opens_and_is_nowhere_in_the_file(ledger: Ledger, tmp_path: Path) -> None:
     with ledger.write() as c:
         key = keys.new(c, "shop", at=NOON, actor="admin")

@@ -1,7 +1,6 @@
 """Activations: the newest is in force, rolling back activates the one before."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -9,14 +8,6 @@ from tocsin.errors import Conflict
 from tocsin.ledger import Ledger, audit, models
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def ledger(tmp_path: Path):
-    ledger = Ledger(tmp_path / "ledger.sqlite")
-    ledger.create()
-    yield ledger
-    ledger.close()
 
 
 def put(c, version: str):

@@ -1,10 +1,8 @@
 """A customer's normal counts only what came before the payment."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import msgspec
-import pytest
 
 from tocsin.ledger import Ledger, microseconds
 from tocsin.ledger.normal import normal_of
@@ -12,14 +10,6 @@ from tocsin.ledger.record import Recorder, Rows, TransactionRow
 from tocsin.schema import Transaction
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def ledger(tmp_path: Path):
-    ledger = Ledger(tmp_path / "ledger.sqlite")
-    ledger.create()
-    yield ledger
-    ledger.close()
 
 
 def row(number: int, at: datetime, amount: int, **more: str) -> TransactionRow:

@@ -1,7 +1,6 @@
 """What is written comes back, byte for byte; what failed is not there."""
 
 import sqlite3
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -11,14 +10,6 @@ from tocsin.ledger.record import AlertRow, DecisionRow, EventRow, LabelRow, Reco
 from tocsin.ledger.sequence import next_number, take_numbers
 from tocsin.ledger.standing import standing_of
 from tocsin.ledger.tables import accounts, alerts, blocks, decisions, freezes, investigations, transactions
-
-
-@pytest.fixture
-def ledger(tmp_path: Path):
-    ledger = Ledger(tmp_path / "ledger.sqlite")
-    ledger.create()
-    yield ledger
-    ledger.close()
 
 
 def payment(number: int, id: str, content: bytes = b"c" * 16) -> TransactionRow:

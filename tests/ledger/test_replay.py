@@ -1,11 +1,9 @@
 """The ledger gives back, in order, exactly what the memory first consumed."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import msgspec
 import numpy as np
-import pytest
 
 from tocsin.batch import key_of
 from tocsin.ledger import Ledger, microseconds
@@ -28,14 +26,6 @@ numbers = ["risk"]
 keys = ["branch"]
 """
 )
-
-
-@pytest.fixture
-def ledger(tmp_path: Path):
-    ledger = Ledger(tmp_path / "ledger.sqlite")
-    ledger.create()
-    yield ledger
-    ledger.close()
 
 
 def tx(i: int, **more: object) -> Transaction:
