@@ -66,3 +66,13 @@ def test_rows_left_out_stay_as_they_are() -> None:
     assert at.tolist() == [-9 * HOUR, 1]
     assert not gap.any()
     assert not fold.any()
+
+
+def test_an_hour_that_is_doubled_across_midnight_is_told() -> None:
+    """St. John's put its clocks back at one minute past midnight: the last hour of the day before came twice."""
+    place, day = ZoneInfo("America/St_Johns"), datetime(2010, 11, 6, 22) - EPOCH  # noqa: DTZ001  a wall clock
+    local = np.array([(day + timedelta(minutes=m)) // timedelta(microseconds=1) for m in (60, 61, 119, 120, 121)])
+    at, gap, fold = to_utc(local, place, np.ones(len(local), bool))
+    assert fold.tolist() == [False, True, True, True, False]
+    assert not gap.any()
+    assert at.tolist() == [one_by_one(int(x), place)[0] for x in local]

@@ -192,7 +192,8 @@ def to_utc(
     chosen = np.flatnonzero(rows)
     days, inverse = np.unique(local[chosen] // _DAY, return_inverse=True)
     offset = np.array([_offset(int(d) * _DAY, zone, 0) for d in days], np.int64)
-    after = np.array([_offset(int(d + 1) * _DAY, zone, 0) for d in days], np.int64)
+    # A midnight that comes twice ends its day the second time: clocks may be put back over it, from 00:01 to 23:01.
+    after = np.array([_offset(int(d + 1) * _DAY, zone, 1) for d in days], np.int64)
     at[chosen] -= offset[inverse]
     moving = chosen[(offset != after)[inverse]]
     seconds, inverse = np.unique(local[moving] // 1_000_000, return_inverse=True)
