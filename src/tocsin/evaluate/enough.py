@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from tocsin.data.collection import Collection
 from tocsin.evaluate.growth import Growth, Point
-from tocsin.evaluate.trials import COST, LEAST, curve, some_rows
+from tocsin.evaluate.trials import COST, LEAST, TEXT_COST, curve, some_rows
 from tocsin.features.text import Sparse
 from tocsin.learn.perception.outcome import Taught
+from tocsin.learn.perception.plain import taken
 from tocsin.learn.task import Told, silent
 
 NAME = "enough.json"
@@ -27,7 +28,6 @@ NAME = "enough.json"
 _MOST = 3e7
 """Numbers (examples x features x classes) that take some seconds; with more, some of the examples are measured with."""
 _MOST_TEXTS = 6000
-_TEXT_COST = 1.0
 _HARDLY = 0.5
 """Points that twice the labels bring: less is hardly worth it."""
 
@@ -70,11 +70,11 @@ class Enough:
             return None
         used = some_rows(of_each, place, most, seed)
         growth, _ = curve(
-            features.take(used) if isinstance(features, Sparse) else features[used],
+            taken(features, used),
             of_each.label[used],
             groups[taught.rows][used],
             len(collection.classes),
-            cost=_TEXT_COST if isinstance(features, Sparse) else COST,
+            cost=TEXT_COST if isinstance(features, Sparse) else COST,
             blocks=taught.blocks,
             seed=seed,
             told=told,

@@ -19,7 +19,7 @@ from tocsin.data.collection import Collection
 from tocsin.data.prepare import Preparation, Preparer
 from tocsin.evaluate.growth import Growth, Point
 from tocsin.features.text import Sparse, TextFeatures
-from tocsin.learn.perception.plain import COSTS, FIXED, SIZE, fit_line, logits_of
+from tocsin.learn.perception.plain import COSTS, FIXED, SIZE, fit_line, logits_of, taken
 from tocsin.learn.perception.portions import Portions, folds, share
 from tocsin.learn.perception.recipe import Recipe
 from tocsin.learn.task import Told, silent
@@ -31,7 +31,7 @@ COST = 0.3
 """Of the linear machine on the curve: between what is usually chosen for plain features and for a network's."""
 LEAST = 48
 """Fewer examples than this tell nothing of what more would bring."""
-_TEXT_COST = 1.0
+TEXT_COST = 1.0
 RARE = 0.25
 """Share of the examples below which one of two classes is rare."""
 
@@ -95,9 +95,9 @@ def curve(
             if len(np.unique(label[rows])) < 2 or not len(judged):
                 continue
             began = time.process_time()
-            head = fit_line(_take(features, rows), label[rows], classes, "svm", cost, blocks=blocks, seed=seed)
+            head = fit_line(taken(features, rows), label[rows], classes, "svm", cost, blocks=blocks, seed=seed)
             slowest = max(slowest, time.process_time() - began)
-            said = logits_of(head, _take(features, judged)).argmax(axis=1)
+            said = logits_of(head, taken(features, judged)).argmax(axis=1)
             right[size].append(scored(said, label[judged], rare))
             counts[size].append(len(rows))
     points = []
@@ -147,7 +147,7 @@ def try_plain(
     label, groups = collection.label[used], np.asarray(collection.group)[used]
     given = _given(collection, used, told)
     features, blocks = _plain_features(kind, given)
-    cost = _TEXT_COST if kind == "text" else COST
+    cost = TEXT_COST if kind == "text" else COST
     growth, fit = curve(
         features,
         label,
@@ -175,7 +175,7 @@ def _other_machines(
     few = np.arange(len(label))[:: max(1, len(label) // 600)]
     scale = len(label) / max(1, len(few))
     began = time.process_time()
-    fit_line(_take(features, few), label[few], classes, "logistic", COSTS["logistic"][0], blocks=blocks, seed=seed)
+    fit_line(taken(features, few), label[few], classes, "logistic", COSTS["logistic"][0], blocks=blocks, seed=seed)
     lines = (time.process_time() - began) * scale * 3
     if isinstance(features, Sparse):
         return lines
@@ -207,10 +207,6 @@ def _given(collection: Collection, rows: NDArray[np.int64], told: Told = silent)
     return Preparer(Preparation(collection.kind, size=SIZE)).prepared(raws)
 
 
-def _take(features: Features, rows: NDArray[np.int64]) -> Any:
-    return features.take(rows) if isinstance(features, Sparse) else features[rows]
-
-
 def try_extract(
     collection: Collection,
     rows: Portions,
@@ -231,7 +227,7 @@ def try_extract(
     from tocsin.learn.perception.heads import fit_linear
 
     classes = len(collection.classes)
-    recipe = sized(collection, rows, recipe)
+    recipe = sized(collection, rows.train, recipe)
     chosen = knowing(recipe, collection.kind, classes, texts_of(collection, rows.train))
     taught, label, groups = rows.taught, collection.label, np.asarray(collection.group)
     with tempfile.TemporaryDirectory() as folder:

@@ -38,7 +38,7 @@ def learn_extract(collection: Collection, rows: Portions, recipe: Recipe, told: 
     BadInput, NotReady : the network, its weights or the layer are not there.
     """
     classes, into = len(collection.classes), recipe.into or "svm"
-    recipe = sized(collection, rows, recipe)
+    recipe = sized(collection, rows.train, recipe)
     chosen = knowing(recipe, collection.kind, classes, texts_of(collection, rows.train))
     layer = check_layer(chosen.network, recipe.layer)
     every = np.concatenate([rows.train, rows.val, rows.test])
@@ -122,12 +122,12 @@ def _columns(
     return out
 
 
-def sized(collection: Collection, rows: Portions, recipe: Recipe) -> Recipe:
-    """The recipe with the pixels a side, where nobody told them: the network's own, but no more than twice the pictures'."""
+def sized(collection: Collection, rows: NDArray[np.int64], recipe: Recipe) -> Recipe:
+    """The recipe with the pixels a side, where nobody told them: the network's own, but no more than twice these pictures'."""
     if collection.kind != "images" or recipe.source is not None or recipe.size is not None:
         return recipe
     found = entry_of(recipe.network or KNOWING["images"], "images")
-    own = -(-side_of(collection, rows.train) // 16) * 16
+    own = -(-side_of(collection, rows) // 16) * 16
     return replace(recipe, size=min(found.size, max(SMALLEST, 2 * own)))
 
 

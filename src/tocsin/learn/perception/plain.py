@@ -246,6 +246,11 @@ def logits_of(head: Head, features: Floats | Sparse) -> NDArray[np.float64]:
     return head.logits(features)
 
 
+def taken(features: Floats | Sparse, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Floats | Sparse:
+    """Some rows, in the order given."""
+    return features.take(rows) if isinstance(features, Sparse) else features[rows]
+
+
 def joined(first: Floats | Sparse, second: Floats | Sparse) -> Floats | Sparse:
     """The rows of both."""
     if isinstance(first, Sparse) and isinstance(second, Sparse):

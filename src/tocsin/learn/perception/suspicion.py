@@ -19,13 +19,12 @@ from numpy.typing import NDArray
 
 from tocsin.data.collection import UNKNOWN, Collection
 from tocsin.data.dirt import Doubt
-from tocsin.data.prepare import Preparation, Preparer
 from tocsin.errors import BadInput
-from tocsin.features.text import Sparse, TextFeatures
+from tocsin.features.text import Sparse
+from tocsin.learn.perception.baseline import given_of, preparation_of
 from tocsin.learn.perception.heads import choose_by_folds
-from tocsin.learn.perception.plain import FIXED, SIZE, fit_line, logits_of
-from tocsin.learn.perception.portions import Portions, check_learnable, folds, groups_of
-from tocsin.learn.perception.prepared import prepared
+from tocsin.learn.perception.plain import Plain, fit_line, logits_of, taken
+from tocsin.learn.perception.portions import check_learnable, folds, groups_of
 from tocsin.learn.perception.recipe import Recipe
 from tocsin.learn.task import Told, silent
 from tocsin.measure.classes import fit_temperature, softmax
@@ -54,6 +53,10 @@ def doubts_of(collection: Collection, rows: NDArray[np.int64], logits: NDArray[n
         Doubt(int(rows[i]), int(label[i]), int(believed[i]), float(p))
         for i, p in zip(doubted[order], share[order], strict=True)
     )
+
+
+SEEN = {"images": "colours and edges", "sound": "the course of their pitches", "text": "the words they have"}
+"""What plain features look at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,15 +134,10 @@ def _judge(
         said, network = seen
         _, logits = choose_by_folds(said, label, fold, classes, "svm", told=told)
         return logits, f"what {network} sees", network
-    if kind == "text":
-        texts = [str(collection.raw(int(i))) for i in rows]
-        features = TextFeatures().fit(texts).sparse(texts)
-        return _by_folds(features, label, fold, classes, 1.0, (), told), "the words they have", ""
-    preparation = Preparation("images", size=SIZE) if kind == "images" else Preparation("sound")
-    given = prepared(collection, rows, Preparer(preparation), preparation, told=told).given
-    blocks = FIXED[kind].blocks(given.shape)
-    by = "colours and edges" if kind == "images" else "the course of their pitches"
-    return _by_folds(FIXED[kind].of(given), label, fold, classes, 0.3, blocks, told), by, ""
+    model = Plain(kind, "svm")
+    features = model.look(given_of(collection, rows, preparation_of(kind), told))
+    cost = 1.0 if kind == "text" else 0.3
+    return _by_folds(features, label, fold, classes, cost, model.blocks_, told), SEEN[kind], ""
 
 
 def _by_network(
@@ -154,8 +152,7 @@ def _by_network(
         return None
     if not has_weights(collection.kind, recipe.weights):
         return None
-    none = rows[:0]
-    recipe = sized(collection, Portions(rows, none, none, False, "", np.asarray(collection.group)), recipe)
+    recipe = sized(collection, rows, recipe)
     chosen = knowing(recipe, collection.kind, len(collection.classes), texts_of(collection, rows))
     return represent(collection, rows, chosen, None, recipe, told), chosen.entry.name
 
@@ -174,12 +171,8 @@ def _by_folds(
     for f in range(int(fold.max()) + 1):
         told("holding the labels against plain features", f / (fold.max() + 1))
         away = fold == f
-        rest, left = (
-            (features.take(~away), features.take(away))
-            if isinstance(features, Sparse)
-            else (features[~away], features[away])
-        )
-        logits[away] = logits_of(fit_line(rest, label[~away], classes, "svm", cost, blocks=blocks), left)
+        head = fit_line(taken(features, ~away), label[~away], classes, "svm", cost, blocks=blocks)
+        logits[away] = logits_of(head, taken(features, away))
     return logits
 
 
