@@ -19,8 +19,10 @@ from tocsin.artifact import write
 from tocsin.artifact.classes import AT_ONCE, NETWORK, VOCABULARY, Classifier, load, softmax
 from tocsin.artifact.folder import kept_at
 from tocsin.artifact.heads import LINEAR, TREES, LinearHead, TreesHead
+from tocsin.artifact.plain import STATE
 from tocsin.artifact.seal import CARD, kind_of
 from tocsin.errors import BadInput, Damaged
+from tocsin.features.text import TextFeatures
 
 EXAMPLES: dict[str, tuple[list[Any], list[str]]] = {
     "images": ([colour("red"), colour("blue", ending="JPEG"), colour("lime")], ["red", "blue", "green"]),
@@ -273,3 +275,32 @@ except NotReady as error:
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert "tocsin[perception]" in done.stdout, done.stderr
+
+
+def counted() -> dict[str, bytes]:
+    """A tiny network of texts with words beside it, which are sure of money wherever there is a dog."""
+    terms = TextFeatures(words=(1, 1), letters=(0, 0), least=1).fit(["dog"])
+    return files("text") | {STATE: terms.save(), LINEAR: plain_head([[0.0, 50.0]], [0.0, 0.0])}
+
+
+def test_words_beside_a_network_are_added_to_what_it_says() -> None:
+    alone, both = Classifier(card("text"), files("text")), Classifier(card("text"), counted())
+    texts = ["cat", "dog"]
+    assert both.prepare(texts) == texts
+    said = both.logits(texts)
+    np.testing.assert_allclose(said, alone.logits(alone.prepare(texts)) + np.array([[0, 0], [0, 50]]), atol=1e-5)
+    assert [both.classes[i] for i in both.predict(texts).argmax(axis=1)] == ["animals", "money"]
+    np.testing.assert_array_equal(both.features(texts), alone.features(texts))
+
+
+@pytest.mark.parametrize("gone", [STATE, LINEAR])
+def test_half_of_the_words_is_damage(gone: str) -> None:
+    there = counted()
+    del there[gone]
+    with pytest.raises(Damaged, match=gone):
+        Classifier(card("text"), there)
+
+
+def test_only_texts_have_words() -> None:
+    with pytest.raises(Damaged, match="only a model of texts counts words"):
+        Classifier(card("images"), files("images") | {STATE: b"", LINEAR: b""})

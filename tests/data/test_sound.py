@@ -79,6 +79,7 @@ def test_channels_become_their_mean() -> None:
         (saved(TONE)[:30], "must be a sound"),
         (saved(TONE[:0]), "must have samples"),
         (saved(np.full(100, np.nan, np.float32), subtype="FLOAT"), "none"),
+        (saved(np.full(100, 3e38, np.float32), subtype="FLOAT"), "full scale, which is 1; this one reaches 3e\\+38"),
         (saved(TONE, format="OGG", subtype="VORBIS")[:60], "must be a sound"),
     ],
 )

@@ -6,7 +6,8 @@ A directory like a payment model's: ``model.json`` (the card, sealed in the same
   :class:`tocsin.data.prepare.Preparer` makes them, normalisation inside; outputs ``features`` float32[n, f] and, where the
   head is linear, ``logits`` float32[n, classes].
 - ``trees.txt``: a head of boosted trees over ``features``.
-- ``features.npz`` and ``head.npz`` (or ``trees.txt``): the way ``plain``, which has no network.
+- ``features.npz`` and ``head.npz`` (or ``trees.txt``): the way ``plain``, which has no network; of texts, beside a network,
+  what the words alone say, whose logits are added.
 - ``vocabulary.txt``: the words of a model of texts.
 - ``network.safetensors``: the weights, for learning on; never read here.
 
@@ -112,22 +113,26 @@ class Classifier:
         self.card = card
         _check(card, files)
         count = len(card.classes)
-        counted = card.way == "plain" and card.kind == "text"  # plain features read the texts themselves
-        self._preparer = None if counted else Preparer(card.preparation, files.get(VOCABULARY))
+        self._plain: PlainFeatures | None = opened(card.kind, files[STATE]) if STATE in files else None
+        self._counts = card.kind == "text" and self._plain is not None  # plain features read the texts themselves
+        bare = card.way == "plain" and self._counts
+        self._preparer = None if bare else Preparer(card.preparation, files.get(VOCABULARY))
         self._graph: Graph | None = None
-        self._plain: PlainFeatures | None = None
         self._head: Head | None = None
-        if card.way == "plain":
-            self._plain = opened(card.kind, files[STATE])
-        else:
+        self._words: Head | None = None
+        if card.way != "plain":
             outputs = {} if TREES in files else {LOGITS: count}
             self._graph = Graph(
                 files[NETWORK], NETWORK, {GIVEN: (_TYPES[card.kind], card.preparation.shape)}, outputs, threads=threads
             )
         if TREES in files:
             self._head = TreesHead(_text(files[TREES], TREES), count)
-        elif self._plain is not None:
-            self._head = LinearHead(files[LINEAR], count)
+        if self._plain is not None and LINEAR in files:
+            line = LinearHead(files[LINEAR], count)
+            if self._graph is None:
+                self._head = line
+            else:
+                self._words = line
 
     @property
     def version(self) -> str:
@@ -163,13 +168,14 @@ class Classifier:
         return self._by_pieces(raws, self._features, 0, np.float32)
 
     def prepare(self, raws: Sequence[Raw]) -> Any:
-        """What the model reads: uint8[n, s, s, 3], float32[n, samples] or int64[n, length]; texts for plain features.
+        """What the model reads: uint8[n, s, s, 3], float32[n, samples] or int64[n, length]; texts where words are counted.
 
         Raises
         ------
         BadInput : an example cannot be read; ``field`` is its number, from 0.
         """
-        if self._preparer is not None:
+        if not self._counts:
+            assert self._preparer is not None
             return self._preparer.prepared(raws)
         for i, raw in enumerate(raws):
             if not isinstance(raw, str):
@@ -179,9 +185,14 @@ class Classifier:
     def logits(self, given: Any) -> NDArray[np.float64]:
         """float64[n, classes] of prepared examples, before the temperature."""
         if self._head is not None:
-            return self._head(self._features(given))
-        assert self._graph is not None
-        return self._graph(LOGITS, **{GIVEN: given}).astype(np.float64)
+            said = self._head(self._features(given))
+        else:
+            assert self._graph is not None
+            said = self._graph(LOGITS, **{GIVEN: self._read(given)}).astype(np.float64)
+        if self._words is not None:
+            assert self._plain is not None
+            said = said + self._words(self._plain.of(given))
+        return said
 
     def probabilities(self, given: Any) -> NDArray[np.float64]:
         """float64[n, classes] of prepared examples, as many at once as they are.
@@ -197,12 +208,16 @@ class Classifier:
         return softmax(logits)
 
     def _features(self, given: Any) -> NDArray[np.float32]:
-        if self._plain is not None:
+        if self._graph is None:
+            assert self._plain is not None
             return self._plain.of(given)
-        assert self._graph is not None
         if FEATURES not in self._graph.gives:
             raise BadInput(f"the model {self.version} must give features; its graph gives none.", field=NETWORK)
-        return self._graph(FEATURES, **{GIVEN: given})
+        return self._graph(FEATURES, **{GIVEN: self._read(given)})
+
+    def _read(self, given: Any) -> Any:
+        """Prepared examples as the network reads them."""
+        return self._preparer.prepared(given) if self._counts and self._preparer is not None else given
 
     def _by_pieces(self, raws: Sequence[Raw], make: Any, width: int, kind: Any) -> NDArray[Any]:
         step, parts = AT_ONCE[self.kind], []
@@ -270,6 +285,12 @@ def _check(card: ClassesCard, files: Mapping[str, bytes]) -> None:
         needed.append(TREES)
     if card.kind == "text" and card.way != "plain":
         needed.append(VOCABULARY)
+    if card.way != "plain" and (STATE in files or LINEAR in files):
+        needed += [STATE, LINEAR]
+        if card.kind != "text":
+            raise Damaged(
+                f"only a model of texts counts words beside a network; this one reads {card.kind}.", field=STATE
+            )
     for name in needed:
         if name not in files:
             raise Damaged(f"the card has no fingerprint of {name}, which its way needs.", field=name)

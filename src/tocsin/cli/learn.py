@@ -23,7 +23,7 @@ OF_PAYMENTS = (
 """Options that only payments have."""
 OF_EXAMPLES = (
     *("network", "weights", "offline", "augment", "epochs", "minutes", "size"),
-    *("kind", "column", "label", "split", "group", "report"),
+    *("words", "kind", "column", "label", "split", "group", "report"),
 )
 """Options that only pictures, sounds and texts have."""
 
@@ -113,6 +113,10 @@ _PATH = click.Path(path_type=Path)
             "help": "pictures as they might also be: crops; flips, mirrored too (the default); turns, by quarters too, "
             "when seen from above or through a microscope; none.",
         },
+    ),
+    (
+        ("--words/--no-words",),
+        {"default": True, "help": "count the words of texts beside a network where that helps; it is the default."},
     ),
     ("--kind", {"default": None, "help": "images, sound or text, where a folder holds several."}),
     ("--column", {"default": None, "help": "a table's column with the texts or the names of the files."}),

@@ -21,6 +21,8 @@ RATE = 16_000
 """Samples a second, of everything that is learned from and served."""
 MOST_SECONDS = 600
 """Longer sounds are refused: silence packs to nothing, and a class of an hour is not one example."""
+LOUDEST = 1e6
+"""Times full scale: files of floating-point samples may go beyond 1, and beyond this no filter's sum is sure to be a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,10 @@ def recording(data: bytes) -> Recording:
         raise BadInput("a sound must have samples; this one has none.")
     if not np.isfinite(wave).all():
         raise BadInput("a sound must be numbers; this one holds some that are none (NaN or infinity).")
+    if (loud := float(np.abs(wave).max())) > LOUDEST:
+        raise BadInput(
+            f"a sound's samples must lie within {LOUDEST:,.0f} times full scale, which is 1; this one reaches {loud:.3g}."
+        )
     return Recording(np.asarray(wave, np.float32), rate, format_, promised)
 
 

@@ -76,6 +76,7 @@ class Enough:
             len(collection.classes),
             cost=TEXT_COST if isinstance(features, Sparse) else COST,
             blocks=taught.blocks,
+            words=None if taught.words is None else taught.words.take(used),
             seed=seed,
             told=told,
         )

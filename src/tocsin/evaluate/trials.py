@@ -70,6 +70,7 @@ def curve(
     *,
     cost: float = COST,
     blocks: tuple[int, ...] = (),
+    words: Sparse | None = None,
     rare: int | None = None,
     seed: int = 0,
     told: Told = silent,
@@ -81,6 +82,7 @@ def curve(
 
     Parameters
     ----------
+    words : of texts, counted beside a network's features: what both machines say is added (:mod:`tocsin.learn.perception.beside`).
     rare : the class whose F1 is measured in place of the share right (:func:`rare_class`).
     """
     fold = folds(label, groups, seed, FOLDS)
@@ -97,8 +99,11 @@ def curve(
             began = time.process_time()
             head = fit_line(taken(features, rows), label[rows], classes, "svm", cost, blocks=blocks, seed=seed)
             slowest = max(slowest, time.process_time() - began)
-            said = logits_of(head, taken(features, judged)).argmax(axis=1)
-            right[size].append(scored(said, label[judged], rare))
+            said = logits_of(head, taken(features, judged))
+            if words is not None:
+                counted = fit_line(words.take(rows), label[rows], classes, "svm", TEXT_COST, seed=seed)
+                said = said + logits_of(counted, words.take(judged))
+            right[size].append(scored(said.argmax(axis=1), label[judged], rare))
             counts[size].append(len(rows))
     points = []
     for size in SIZES:
@@ -250,7 +255,9 @@ def try_extract(
         features, seconds = look(used, told)
     each = max(1e-5, (seconds - fixed) / len(used))
     rare = rare_class(collection, taught)
-    growth, _ = curve(features, label[used], groups[used], classes, rare=rare, seed=recipe.seed, told=told)
+    words = _plain_features("text", _given(collection, used))[0] if collection.kind == "text" and recipe.words else None
+    assert words is None or isinstance(words, Sparse)
+    growth, _ = curve(features, label[used], groups[used], classes, words=words, rare=rare, seed=recipe.seed, told=told)
     few = np.arange(len(used))[: min(len(used), 600)]
     began = clock()
     fit_linear(features[few], label[used][few], classes, "svm", 3e-4)

@@ -52,7 +52,6 @@ def learn_extract(collection: Collection, rows: Portions, recipe: Recipe, told: 
         layer, features, notes = read_best(collection, every, chosen, recipe, fold, told)
     else:
         features = represent(collection, every, chosen, layer, recipe, told)
-    unseen = None
     if into != "trees" and not rows.own_val:
         head, said = choose_by_folds(features[taught], label[taught], fold, classes, into, told=told)
         unseen = every[taught], said
@@ -61,6 +60,7 @@ def learn_extract(collection: Collection, rows: Portions, recipe: Recipe, told: 
         head = choose_on(
             features[:train], label[:train], later, classes, into, seed=recipe.seed, threads=recipe.threads, told=told
         )
+        unseen = rows.val, head.logits(later[0])
     files = _files(collection, rows, chosen, layer, head)
     settings = {"cost": head.cost} if into != "trees" else {"rounds": int(head.cost)}
     note = f"A {TITLES[into]} was learned on what {chosen.entry.name} says ({chosen.origin})."

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tocsin.artifact.classes import ClassesCard, TaughtWith
 from tocsin.data.collection import Collection
 from tocsin.data.dirt import Doubt
+from tocsin.learn.perception.beside import with_words
 from tocsin.learn.perception.outcome import Outcome, Setting, Taught
 from tocsin.learn.perception.portions import Portions, portions
 from tocsin.learn.perception.recipe import Recipe, Way
@@ -90,12 +91,15 @@ def learn(
     rows = portions(collection, good=good, twin=twin, held_out=recipe.held_out, seed=recipe.seed)
     assert recipe.way is not None
     outcome = _ways()[recipe.way](collection, rows, recipe, told)
+    if recipe.words:
+        outcome = with_words(collection, rows, outcome, recipe.seed, told)
     probability = softmax(outcome.logits, outcome.temperature)
     label = collection.label[rows.test]
     quality = measure(probability, label) if len(label) else None
     card = _card(collection, recipe, rows, outcome, quality)
     notes = (*chosen_why, *collection.notes, *rows.notes, *outcome.notes)
-    doubts = doubts_of(collection, *outcome.unseen) if outcome.unseen is not None else ()
+    every = outcome.unseen is not None and len(outcome.unseen[0]) == len(rows.taught)
+    doubts = doubts_of(collection, *outcome.unseen) if outcome.unseen is not None and every else ()
     seen = Predictions(rows.test, label, probability)
     return Learned(card, outcome.files, quality, seen, rows, outcome.epochs, notes, doubts, outcome.taught)
 

@@ -23,11 +23,13 @@ class Taught:
     ----------
     rows : int64[m], of the collection. features : [m, f] of each.
     blocks : how many columns, one after another, tell of one thing; empty for one block.
+    words : of texts whose words are counted beside a network.
     """
 
     rows: Ints
     features: NDArray[np.float32] | Sparse
     blocks: tuple[int, ...] = ()
+    words: Sparse | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +43,8 @@ class Outcome:
     temperature : by examples that taught nothing.
     network, layer, into : as the card has them.
     settings : what was chosen, by name.
-    unseen : rows that may be learned from, and the logits float64[m, classes] a model gave them that they had not taught, where
-        the way makes such.
+    unseen : of ways with a network rows that may be learned from, and the logits float64[m, classes] a model gave them that they
+        had not taught: all by folds (extract), or those that stop and choose.
     epochs : of the training of a network, all phases one after another, numbered through.
     taught : of ways whose features do not change with learning (extract, plain).
     """

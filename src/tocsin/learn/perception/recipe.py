@@ -32,6 +32,7 @@ class Recipe:
     size : pixels a side; for sounds milliseconds, for texts tokens.
     held_out : share of the examples that is kept for judging where no part is called test.
     folder : where a training's checkpoints are; None for none. cache : where what layers said is kept; None for the user's.
+    words : whether the words of texts are counted beside a network where that helps.
     weights : where published weights lie; None for the user's cache.
     """
 
@@ -48,6 +49,7 @@ class Recipe:
     held_out: float = 0.2
     folder: Path | None = None
     cache: Path | None = None
+    words: bool = True
     weights: Path | None = None
     threads: int = 1
     name: str = ""
@@ -83,6 +85,7 @@ class Recipe:
             ("--epochs", self.epochs, ("scratch", "transfer")),
             ("--minutes", self.minutes, ("scratch", "transfer")),
             ("--augment", self.augment, ("scratch", "transfer")),
+            ("--no-words", not self.words, ("scratch", "transfer", "extract")),
         )
         for option, value, ways in only:
             if value and self.way is not None and self.way not in ways:

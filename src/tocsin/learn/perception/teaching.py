@@ -170,6 +170,7 @@ def taught(
         chosen.entry.name,
         settings=settings,
         notes=notes,
+        unseen=(rows.val, stopping),
         epochs=numbered(trained),
     )
 
