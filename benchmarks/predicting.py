@@ -72,6 +72,14 @@ def main() -> None:
     print(json.dumps({"quick": QUICK, "networks": measured}))
 
 
+def written_network(folder: Path, one: Entry) -> Classifier:
+    """A network of pictures with random weights, as it is shipped."""
+    preparation, vocabulary = _preparation(one)
+    given = Preparer(preparation, vocabulary).prepared([_example(one.kind, np.random.default_rng(0))])
+    module = Shipped(Front(one.mean, one.std), _built(one, vocabulary)).eval()
+    return _written(folder, one, preparation, graph_of(module, given), vocabulary)
+
+
 def _measure(folder: Path, one: Entry, raws: list[Any]) -> dict[str, float]:
     preparation, vocabulary = _preparation(one)
     preparer = Preparer(preparation, vocabulary)

@@ -120,6 +120,8 @@ def facts(card: ClassesCard, found: ClassFindings) -> list[tuple[str, str]]:
     ]
     if card.network:
         out.append(("Network", card.network + (f", read at its layer {card.layer}" if card.layer else "")))
+    if card.way != "plain" and (share := card.settings.get("words")):
+        out.append(("Beside the network", f"the words of a text, counted, at {share:g} of its weight"))
     if card.into:
         out.append(("Decides by", _INTO[card.into]))
     counts = ", ".join(f"{name} {n:,}" for name, n in learned.classes.items())
