@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 from importlib import import_module
@@ -94,3 +95,16 @@ def test_a_port_is_looked_at_before_anything_is_promised() -> None:
     _look_at_port("127.0.0.1", port)
     with pytest.raises(BadInput, match="0 to 65535; got 99999"):
         _look_at_port("127.0.0.1", 99_999)
+
+
+@pytest.mark.parametrize("told", [None, "7"])
+def test_idle_threads_sleep_soon_unless_the_user_says_otherwise(
+    told: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
+    if told is not None:
+        monkeypatch.setenv("GOMP_SPINCOUNT", told)
+    seen: list[str | None] = []
+    monkeypatch.setattr(main.group, "main", lambda **_: seen.append(os.environ.get("GOMP_SPINCOUNT")))
+    main.main()
+    assert seen == [told or main.TURNS]

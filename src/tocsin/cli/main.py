@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from importlib import import_module
 
@@ -66,8 +67,14 @@ def group() -> None:
     """Tocsin learns by example, watches what comes in, and rings for a person who can act."""
 
 
+TURNS = "1000"
+"""How often a thread of LightGBM or PyTorch looks for work before it sleeps (300,000 unless told): on a busy machine looking takes the
+core from who has the work, and growing trees then takes minutes for seconds; on an idle one it costs nothing that can be measured."""
+
+
 def main() -> None:
     """Run the command; a refusal is one clear message and exit code 2, never a traceback."""
+    os.environ.setdefault("GOMP_SPINCOUNT", TURNS)  # read when the first of them is loaded
     try:
         group.main(standalone_mode=False)
     except TocsinError as error:
