@@ -5,7 +5,7 @@
 
 One service has a model of payments and one of pictures (MobileNetV2, its weights random: they change no time). Payments come at a
 fixed rate; in every other round a process of its own asks for pictures (JPEG, 640 x 480), over as many connections as there are cores and
-one more, each as soon as the one before is answered. Rounds alternate, so that a busy moment of the machine is everybody's. The load
+one more, each as soon as the one before is answered, from before the first payment until after the last. Rounds alternate, so that a busy moment of the machine is everybody's. The load
 generators take a part of the cores, which is printed. The last line is one JSON object.
 """
 
@@ -14,6 +14,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import select
 import subprocess
 import sys
 import tempfile
@@ -69,7 +70,7 @@ def measure(server: Server, bodies: list[bytes], folder: Path) -> dict[str, Any]
         assert set(load.statuses) == {200}, load.statuses
         shares.append(load.generator_cpu)
         if asking is not None:
-            said, _ = asking.communicate()
+            said, _ = asking.communicate()  # which closes its input, and so ends it
             pictures.append(json.loads(said))
     quantiles = ("p50", "p99", "p999")
     return {
@@ -88,19 +89,24 @@ def measure(server: Server, bodies: list[bytes], folder: Path) -> dict[str, Any]
 
 def _asking(server: Server) -> subprocess.Popen[str]:
     words = [sys.executable, __file__, "--ask", str(server.port), server.key]
-    return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    asking = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert asking.stdout is not None
+    assert asking.stdout.readline() == "asking\n"
+    return asking
 
 
 def ask(port: int, key: str) -> None:
-    """Ask for pictures for as long as a round lasts; prints what came of it."""
+    """Ask for pictures until the input ends; prints what came of it."""
     y, x = np.mgrid[0:480, 0:640]
     pixels = 128 + 80 * np.stack([np.sin(x / (11 + 9 * c) + y / (7 + 13 * c)) for c in range(3)], axis=2)
     file = io.BytesIO()
     Image.fromarray(pixels.astype(np.uint8)).save(file, "JPEG", quality=90)
     [request] = requests_of([file.getvalue()], key, path="/v1/predict/pictures")
     request = request.replace(b"application/json", b"image/jpeg", 1)
+    uvloop.run(send(port, [request] * ASKING, connections=ASKING))
+    print("asking", flush=True)
     latencies, spent, seconds = list[float](), 0.0, 0.0
-    while seconds < SECONDS - 1:
+    while not select.select([sys.stdin], [], [], 0)[0]:
         load = uvloop.run(send(port, [request] * 2 * ASKING, connections=ASKING))
         assert set(load.statuses) == {200}, load.statuses
         latencies += load.latencies

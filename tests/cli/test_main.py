@@ -101,9 +101,9 @@ def test_a_port_is_looked_at_before_anything_is_promised() -> None:
 def test_idle_threads_sleep_soon_unless_the_user_says_otherwise(
     told: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
-    if told is not None:
-        monkeypatch.setenv("GOMP_SPINCOUNT", told)
+    monkeypatch.setenv("GOMP_SPINCOUNT", told or "")  # so that it is put back afterwards
+    if told is None:
+        monkeypatch.delenv("GOMP_SPINCOUNT")
     seen: list[str | None] = []
     monkeypatch.setattr(main.group, "main", lambda **_: seen.append(os.environ.get("GOMP_SPINCOUNT")))
     main.main()

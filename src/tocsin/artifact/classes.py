@@ -30,6 +30,7 @@ from tocsin.artifact.plain import STATE, PlainFeatures, opened
 from tocsin.artifact.seal import CARD, PAYMENTS, AnyCard, kind_of, read_sealed
 from tocsin.data.prepare import Preparation, Preparer
 from tocsin.errors import BadInput, Damaged
+from tocsin.features.text import Sparse, TextTerms
 
 CLASSES_FORMAT = 1
 """Raised when cards of classes are written otherwise."""
@@ -184,14 +185,16 @@ class Classifier:
 
     def logits(self, given: Any) -> NDArray[np.float64]:
         """float64[n, classes] of prepared examples, before the temperature."""
+        if self._graph is None and self._counts:
+            assert self._head is not None
+            return self._head(self._counted(given))
         if self._head is not None:
             said = self._head(self._features(given))
         else:
             assert self._graph is not None
             said = self._graph(LOGITS, **{GIVEN: self._read(given)}).astype(np.float64)
         if self._words is not None:
-            assert self._plain is not None
-            said = said + self._words(self._plain.of(given))
+            said = said + self._words(self._counted(given))
         return said
 
     def probabilities(self, given: Any) -> NDArray[np.float64]:
@@ -214,6 +217,10 @@ class Classifier:
         if FEATURES not in self._graph.gives:
             raise BadInput(f"the model {self.version} must give features; its graph gives none.", field=NETWORK)
         return self._graph(FEATURES, **{GIVEN: self._read(given)})
+
+    def _counted(self, texts: Sequence[str]) -> Sparse:
+        assert isinstance(self._plain, TextTerms)
+        return self._plain.sparse(texts)
 
     def _read(self, given: Any) -> Any:
         """Prepared examples as the network reads them."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tocsin.errors import Damaged
+from tocsin.features.text import Sparse
 
 LINEAR, TREES = "head.npz", "trees.txt"
 
@@ -19,8 +20,8 @@ class Head(Protocol):
 
     width: int
 
-    def __call__(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
-        """float32[n, width] → float64[n, classes]."""
+    def __call__(self, features: Any) -> NDArray[np.float64]:
+        """float32[n, width], for a linear head with or without its zeros → float64[n, classes]."""
         ...
 
 
@@ -51,8 +52,10 @@ class LinearHead:
             )
         self.width = len(self.weights)
 
-    def __call__(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+    def __call__(self, features: NDArray[np.float32] | Sparse) -> NDArray[np.float64]:
         """float32[n, width] → float64[n, classes]."""
+        if isinstance(features, Sparse):
+            return features.times(self.weights) + self.bias
         return np.asarray((features @ self.weights).astype(np.float64) + self.bias)
 
 

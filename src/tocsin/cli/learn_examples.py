@@ -133,7 +133,7 @@ def _compare(collection: Collection, learned: Learned, recipe: Recipe, told: Tol
 
     card, rows, enough, rival, unasked = learned.card, learned.portions, None, None, ""
     if learned.taught is not None:
-        words = " and on its words" if learned.taught.words is not None else ""
+        words = " and another on the words" if learned.taught.words is not None else ""
         by = f"a linear machine on {f'what {card.network} sees{words}' if card.network else 'the same plain features'}"
         enough = Enough.measured(collection, learned.taught, rows.groups, by, seed=recipe.seed, told=told)
     if recipe.way != "plain" and learned.quality is not None:

@@ -66,6 +66,8 @@ class Enough:
         of_each, most = collection.take(taught.rows), _MOST_TEXTS
         if not isinstance(features, Sparse):
             most = max(8 * LEAST, int(_MOST / (features.shape[1] * len(collection.classes))))
+        if taught.words is not None:
+            most = min(most, _MOST_TEXTS)
         if len(place) < LEAST:
             return None
         used = some_rows(of_each, place, most, seed)

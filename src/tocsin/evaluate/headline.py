@@ -158,7 +158,8 @@ def _reads(card: ClassesCard) -> str:
     if card.kind == "sound" and p.samples:
         return f", {p.samples / p.rate:.3g} seconds at {p.rate / 1000:g} kHz"
     if card.kind == "text" and p.length:
-        return f", the first {p.length} {'words' if p.tokens == 'words' else 'word pieces'}"
+        counted = " by the network, all words counted" if card.way != "plain" and "words" in card.settings else ""
+        return f", the first {p.length} {'words' if p.tokens == 'words' else 'word pieces'}{counted}"
     return ""
 
 

@@ -257,11 +257,16 @@ def try_extract(
     rare = rare_class(collection, taught)
     words = _plain_features("text", _given(collection, used))[0] if collection.kind == "text" and recipe.words else None
     assert words is None or isinstance(words, Sparse)
+    counting = 0.0
+    if words is not None:
+        began = clock()
+        fit_line(words, label[used], classes, "svm", TEXT_COST, seed=recipe.seed)
+        counting = (clock() - began) * len(taught) / max(1, len(used)) * (4 if rows.own_val else 13)
     growth, _ = curve(features, label[used], groups[used], classes, words=words, rare=rare, seed=recipe.seed, told=told)
     few = np.arange(len(used))[: min(len(used), 600)]
     began = clock()
     fit_linear(features[few], label[used][few], classes, "svm", 3e-4)
     one = (clock() - began) * len(taught) / max(1, len(few))
     fits = one * (5 if rows.own_val else 5 * 5 * 0.8 + 1)
-    seconds = each * (len(taught) + len(rows.test)) + 2 * fixed + fits
+    seconds = each * (len(taught) + len(rows.test)) + 2 * fixed + fits + counting
     return Trial(growth, len(used), seconds, chosen.entry.name)

@@ -8,15 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scenes.examples import made_sentences
+from scenes.examples import made_pictures, made_sentences
 from tocsin.artifact.classes import Classifier
 from tocsin.artifact.heads import LINEAR
 from tocsin.artifact.plain import STATE
 from tocsin.data.collection import Collection, collect
 from tocsin.data.prepare import Preparation
+from tocsin.errors import BadInput
+from tocsin.evaluate.enough import Enough
+from tocsin.learn.perception import beside
 from tocsin.learn.perception.beside import LEAST, with_words
 from tocsin.learn.perception.learned import learn
-from tocsin.learn.perception.outcome import Outcome
+from tocsin.learn.perception.outcome import Outcome, Taught
 from tocsin.learn.perception.portions import Portions, portions
 from tocsin.learn.perception.recipe import Recipe
 from tocsin.measure.classes import log_loss, softmax
@@ -25,7 +28,7 @@ from tocsin.measure.classes import log_loss, softmax
 @pytest.fixture(scope="module")
 def sentences(tmp_path_factory: pytest.TempPathFactory) -> Collection:
     """Made sentences, by whose words alone their classes can be told."""
-    return collect(made_sentences(tmp_path_factory.mktemp("made") / "texts.csv", each=120))
+    return collect(made_sentences(tmp_path_factory.mktemp("made") / "texts.csv", each=600))
 
 
 def said_of(rows: np.ndarray, given: Collection, sure: float, seed: int = 0) -> np.ndarray:
@@ -72,6 +75,62 @@ def test_with_few_examples_or_no_word_twice_it_answers_alone(sentences: Collecti
     assert with_words(strange, rows, alone, 0) is alone
 
 
+def test_a_class_that_taught_nobody_says_nothing_of_the_words(sentences: Collection) -> None:
+    label = np.concatenate([sentences.label, [len(sentences.classes)]])
+    one = sentences.take([*range(len(sentences)), 0])
+    rare = replace(one, classes=(*one.classes, "rare"), label=label, part=np.append(one.part[:-1], "train"))
+    rows = portions(rare, held_out=0.3, seed=0)
+    unseen = np.concatenate([rows.train, rows.val])
+    assert (label[unseen] == 3).sum() == 1
+    alone = outcome_of(rare, rows, 1.0, unseen)
+    both = with_words(rare, rows, alone, 0)
+    assert both.notes
+    assert (
+        both.temperature < 2
+    )  # the one example, of which both are sure that it is another, would make them doubt everything
+
+
+def test_more_letters_than_there_is_room_for_are_drawn_from(
+    sentences: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = portions(sentences, held_out=0.3, seed=0)
+    unseen = np.concatenate([rows.train, rows.val])
+    letters = sum(len(str(sentences.raw(int(i)))) for i in unseen)
+    monkeypatch.setattr(beside, "COUNTED", letters // 2)
+    monkeypatch.setattr(beside, "CHOSEN_BY", letters // 3)
+    both = with_words(sentences, rows, outcome_of(sentences, rows, 1.0, unseen), 0)
+    assert both.notes[-1].startswith("Words were counted in ")
+    assert {STATE, LINEAR} <= set(both.files)
+
+
+def test_where_words_are_counted_a_curve_is_measured_with_them(sentences: Collection) -> None:
+    rows = portions(sentences, held_out=0.3, seed=0)
+    taught = np.concatenate([rows.train, rows.val])
+    blind = np.random.default_rng(0).normal(size=(len(taught), 4)).astype(np.float32)
+    outcome = replace(outcome_of(sentences, rows, 1.0, taught), taught=Taught(taught, blind))
+    both = with_words(sentences, rows, outcome, 0)
+    assert both.taught is not None
+    alone, counted = (
+        Enough.measured(sentences, one, rows.groups, "a machine") for one in (Taught(taught, blind), both.taught)
+    )
+    assert alone is not None
+    assert counted is not None
+    assert counted.growth.points[-1].right > alone.growth.points[-1].right + 0.2
+
+
+def test_only_a_network_of_texts_can_do_without_words(made: Collection) -> None:
+    with pytest.raises(BadInput, match="--no-words is for --way scratch"):
+        Recipe(way="plain", words=False)
+    with pytest.raises(BadInput, match="--no-words is for texts; these are images"):
+        learn(made, Recipe(way="scratch", words=False))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Collection:
+    """A few pictures."""
+    return collect(made_pictures(tmp_path_factory.mktemp("made") / "pictures", each=6, size=16))
+
+
 class _Numbers:
     """Texts none of which has a word of another."""
 
@@ -82,8 +141,10 @@ class _Numbers:
         return row, 0
 
 
-@pytest.mark.parametrize("way", ["scratch", "extract"])
-def test_what_is_shipped_answers_as_it_was_measured(way: str, sentences: Collection, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("way", "into"), [("scratch", None), ("extract", None), ("extract", "trees")])
+def test_what_is_shipped_answers_as_it_was_measured(
+    way: str, into: str | None, sentences: Collection, tmp_path: Path
+) -> None:
     source = None
     if way == "extract":
         from tocsin.artifact.folder import write
@@ -92,7 +153,9 @@ def test_what_is_shipped_answers_as_it_was_measured(way: str, sentences: Collect
         write(tmp_path / "begun", begun.card, begun.files)
         source = tmp_path / "begun"
     epochs = 1 if way == "scratch" else None
-    recipe = Recipe(way=way, source=source, size=12 if way == "scratch" else None, epochs=epochs, cache=tmp_path)  # type: ignore[arg-type]
+    recipe = Recipe(
+        way=way, source=source, size=12 if way == "scratch" else None, epochs=epochs, cache=tmp_path, into=into
+    )  # type: ignore[arg-type]
     learned, bare = learn(sentences, recipe), learn(sentences, replace(recipe, words=False))
     assert {STATE, LINEAR} <= set(learned.files)
     assert not {STATE, LINEAR} & set(bare.files)
@@ -104,3 +167,10 @@ def test_what_is_shipped_answers_as_it_was_measured(way: str, sentences: Collect
     np.testing.assert_allclose(model.predict(texts), learned.predictions.probability, atol=1e-4)
     assert model.features(texts[:3]).shape[0] == 3
     assert model.prepare(texts[:2]) == texts[:2]
+    if way == "scratch":  # learning on from it begins with the network alone
+        from tocsin.artifact.folder import write
+
+        write(tmp_path / "worded", learned.card, learned.files)
+        again = learn(sentences, Recipe(way="extract", source=tmp_path / "worded", cache=tmp_path))
+        assert again.card.network == learned.card.network
+    assert bool(learned.doubts) <= (way == "extract" and into is None)

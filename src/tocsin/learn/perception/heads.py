@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from tocsin.learn.perception.portions import taught_by
 from tocsin.learn.perception.recipe import Into
 from tocsin.learn.task import Told, silent
 from tocsin.measure.classes import fit_temperature, log_loss, softmax
@@ -107,14 +108,14 @@ def choose_by_folds(
     fold : int64[n], which part each example is left out with.
     """
     best: tuple[Head, NDArray[np.float64]] | None = None
-    numbers = np.unique(fold)
+    numbers, known = np.unique(fold), taught_by(label, fold)
     for i, cost in enumerate(COSTS[into]):
         logits = np.zeros((len(label), classes))
         for j, number in enumerate(numbers):
             told(f"learning a {TITLES[into]} on the features", (i + j / len(numbers)) / len(COSTS[into]))
             away = fold == number
             logits[away] = fit_linear(features[~away], label[~away], classes, into, cost).logits(features[away])
-        head = _calibrated(Head(None, None, "", cost), logits, label)
+        head = _calibrated(Head(None, None, "", cost), logits[known], label[known])
         if best is not None and head.judged > best[0].judged:  # the loss falls and rises once
             break
         best = head, logits

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tocsin.artifact.classes import ClassesCard, TaughtWith
 from tocsin.data.collection import Collection
 from tocsin.data.dirt import Doubt
+from tocsin.errors import BadInput
 from tocsin.learn.perception.beside import with_words
 from tocsin.learn.perception.outcome import Outcome, Setting, Taught
 from tocsin.learn.perception.portions import Portions, portions
@@ -87,6 +88,8 @@ def learn(
     BadInput : nothing can be learned from it, or the recipe does not fit it.
     NotReady : what the way needs is not installed, or a network's weights are not here.
     """
+    if not recipe.words and collection.kind != "text":
+        raise BadInput(f"--no-words is for texts; these are {collection.kind}.", field="--no-words")
     recipe, chosen_why = choose_way(recipe, collection.kind)
     rows = portions(collection, good=good, twin=twin, held_out=recipe.held_out, seed=recipe.seed)
     assert recipe.way is not None

@@ -43,8 +43,8 @@ class Outcome:
     temperature : by examples that taught nothing.
     network, layer, into : as the card has them.
     settings : what was chosen, by name.
-    unseen : of ways with a network rows that may be learned from, and the logits float64[m, classes] a model gave them that they
-        had not taught: all by folds (extract), or those that stop and choose.
+    unseen : of ways with a network. Rows that may be learned from, and logits float64[m, classes] of each from a model that it had
+        not taught: all of them by folds (extract), or those that stop and choose.
     epochs : of the training of a network, all phases one after another, numbered through.
     taught : of ways whose features do not change with learning (extract, plain).
     """

@@ -190,6 +190,20 @@ def folds(label: Ints, group: NDArray[np.str_], seed: int, count: int = FOLDS) -
     return fold[number]
 
 
+def taught_by(label: Ints, fold: Ints) -> NDArray[np.bool_]:
+    """bool[n]: whether an example is left out once, and then some of its class are among the others.
+
+    Parameters
+    ----------
+    fold : int64[n], which part each is left out with; -1 for what never is.
+    """
+    known = np.zeros(len(label), dtype=bool)
+    for number in np.unique(fold[fold >= 0]):
+        away = fold == number
+        known[away] = np.isin(label[away], label[~away])
+    return known
+
+
 def _counted(label: Ints, group: NDArray[np.str_]) -> tuple[NDArray[np.str_], Ints, NDArray[np.float64]]:
     """The groups, the group of each row, and how many of each class every group has."""
     names = np.where(group == "", np.char.add("\0", np.arange(len(label)).astype(str)), group)
