@@ -73,12 +73,15 @@ def _way(card: ClassesCard) -> str:
     """How it was learned, in one sentence."""
     heads = {"svm": "a linear support-vector machine", "logistic": "logistic regression", "trees": "boosted trees"}
     into = heads.get(card.into, "")
+    share = card.settings.get("words")
+    words = f"; beside it the words, counted, at {share:g} of its weight" if share else ""
     if card.way == "scratch":
-        return f"scratch: the network {card.network}, from random weights"
+        return f"scratch: the network {card.network}, from random weights{words}"
     if card.way == "transfer":
-        return f"transfer: the network {card.network}, taught on from published weights"
+        return f"transfer: the network {card.network}, taught on from weights it came with{words}"
     if card.way == "extract":
-        return f"extract: what the layer {card.layer} of {card.network} says, into {into or 'a linear head'}"
+        layer = f"the layer {card.layer}" if card.layer else "the last layer"
+        return f"extract: what {layer} of {card.network} says, into {into or 'a linear head'}{words}"
     return f"plain: {card.layer or 'plain features'}, into {into or 'a linear head'}; no network"
 
 
