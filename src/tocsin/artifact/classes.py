@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import msgspec
 import numpy as np
@@ -30,7 +30,9 @@ from tocsin.artifact.plain import STATE, PlainFeatures, opened
 from tocsin.artifact.seal import CARD, PAYMENTS, AnyCard, kind_of, read_sealed
 from tocsin.data.prepare import Preparation, Preparer
 from tocsin.errors import BadInput, Damaged
-from tocsin.features.text import Sparse, TextTerms
+
+if TYPE_CHECKING:  # what compiles features is not loaded where no payment is scored
+    from tocsin.features.text import Sparse, TextTerms
 
 CLASSES_FORMAT = 1
 """Raised when cards of classes are written otherwise."""
@@ -219,8 +221,7 @@ class Classifier:
         return self._graph(FEATURES, **{GIVEN: self._read(given)})
 
     def _counted(self, texts: Sequence[str]) -> Sparse:
-        assert isinstance(self._plain, TextTerms)
-        return self._plain.sparse(texts)
+        return cast("TextTerms", self._plain).sparse(texts)
 
     def _read(self, given: Any) -> Any:
         """Prepared examples as the network reads them."""

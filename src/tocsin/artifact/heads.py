@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tocsin.errors import Damaged
-from tocsin.features.text import Sparse
+
+if TYPE_CHECKING:  # what compiles features is not loaded where no payment is scored
+    from tocsin.features.text import Sparse
 
 LINEAR, TREES = "head.npz", "trees.txt"
 
@@ -54,7 +56,7 @@ class LinearHead:
 
     def __call__(self, features: NDArray[np.float32] | Sparse) -> NDArray[np.float64]:
         """float32[n, width] → float64[n, classes]."""
-        if isinstance(features, Sparse):
+        if not isinstance(features, np.ndarray):
             return features.times(self.weights) + self.bias
         return np.asarray((features @ self.weights).astype(np.float64) + self.bias)
 
