@@ -17,7 +17,7 @@ from tocsin.evaluate.advisor import Advice, Candidate, choose, expected_of, more
 from tocsin.evaluate.examples_advice import advise_examples
 from tocsin.evaluate.growth import Growth, Point
 from tocsin.evaluate.payments_advice import ENOUGH_FRAUDS, advise_payments, measured
-from tocsin.evaluate.trials import curve, rare_class, scored, some_rows, try_plain
+from tocsin.evaluate.trials import curve, few_of, rare_class, scored, some_rows, try_plain
 from tocsin.features import Plan, compile_plan
 from tocsin.learn.contract import Examples
 from tocsin.learn.perception.portions import portions
@@ -190,3 +190,12 @@ def test_too_few_frauds_are_refused_in_words() -> None:
     with pytest.raises(BadInput, match="40 in the newest window"):
         advise_payments(examples, plan, source="x.csv", spec="ulb")
     assert ENOUGH_FRAUDS > 40
+
+
+@pytest.mark.parametrize("rare", [1, 3, 5000])
+def test_what_is_timed_has_two_classes_however_the_examples_lie(rare: int) -> None:
+    label = np.concatenate([np.zeros(5000, np.int64), np.ones(rare, np.int64)])
+    for lying in (label, label[::-1], np.random.default_rng(0).permutation(label)):
+        some = few_of(lying)
+        assert len(some) == len(np.unique(some)) == 600
+        assert len(np.unique(lying[some])) == 2

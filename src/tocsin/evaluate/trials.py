@@ -117,6 +117,18 @@ def curve(
     return Growth.through(points, seed), slowest
 
 
+def few_of(label: NDArray[np.int64], most: int = 600) -> NDArray[np.int64]:
+    """At most so many rows by which a machine is timed, of several classes where there are: examples often come class by class.
+
+    Examples
+    --------
+    >>> few_of(np.array([0] * 900 + [1]), 3).tolist()
+    [0, 450, 900]
+    """
+    order = np.argsort(label, kind="stable")
+    return np.sort(order[np.linspace(0, len(order) - 1, min(most, len(order))).astype(int)])
+
+
 def rare_class(collection: Collection, rows: NDArray[np.int64]) -> int | None:
     """Of two classes the one that is under a quarter of the examples: nearly all is right when it is never said."""
     counts = np.bincount(collection.label[rows], minlength=len(collection.classes))
@@ -177,7 +189,7 @@ def _other_machines(
     features: Features, label: NDArray[np.int64], classes: int, blocks: tuple[int, ...], seed: int
 ) -> float:
     """Seconds of what plain tries besides the SVM, on these examples: regressions, and trees by a few rounds of them."""
-    few = np.arange(len(label))[:: max(1, len(label) // 600)]
+    few = few_of(label)
     scale = len(label) / max(1, len(few))
     began = time.process_time()
     fit_line(taken(features, few), label[few], classes, "logistic", COSTS["logistic"][0], blocks=blocks, seed=seed)
@@ -263,7 +275,7 @@ def try_extract(
         fit_line(words, label[used], classes, "svm", TEXT_COST, seed=recipe.seed)
         counting = (clock() - began) * len(taught) / max(1, len(used)) * (4 if rows.own_val else 13)
     growth, _ = curve(features, label[used], groups[used], classes, words=words, rare=rare, seed=recipe.seed, told=told)
-    few = np.arange(len(used))[: min(len(used), 600)]
+    few = few_of(label[used])
     began = clock()
     fit_linear(features[few], label[used][few], classes, "svm", 3e-4)
     one = (clock() - began) * len(taught) / max(1, len(few))
