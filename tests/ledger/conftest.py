@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from scenes.ledgers import new_ledger
 from scenes.postgres import fresh_database
 from tocsin.ledger import Ledger
 
@@ -20,16 +21,12 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def both(empty_url: str) -> Iterator[Ledger]:
     """A new ledger, on either database."""
-    ledger = Ledger(empty_url)
-    ledger.create()
-    yield ledger
-    ledger.close()
+    with new_ledger(empty_url) as ledger:
+        yield ledger
 
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
     """A new ledger in SQLite, where the database does not matter."""
-    ledger = Ledger(tmp_path / "ledger.sqlite")
-    ledger.create()
-    yield ledger
-    ledger.close()
+    with new_ledger(tmp_path / "ledger.sqlite") as ledger:
+        yield ledger

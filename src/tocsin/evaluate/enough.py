@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tocsin.data.collection import Collection
 from tocsin.evaluate.growth import Growth, Point
-from tocsin.evaluate.trials import COST, LEAST, TEXT_COST, curve, some_rows
+from tocsin.evaluate.trials import LEAST, curve, some_rows
 from tocsin.features.text import Sparse
 from tocsin.learn.perception.outcome import Taught
 from tocsin.learn.perception.plain import taken
@@ -76,7 +76,6 @@ class Enough:
             of_each.label[used],
             groups[taught.rows][used],
             len(collection.classes),
-            cost=TEXT_COST if isinstance(features, Sparse) else COST,
             blocks=taught.blocks,
             words=None if taught.words is None else taught.words.take(used),
             seed=seed,

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from tocsin.data.collection import Collection
 from tocsin.data.prepare import Preparation, Preparer
 from tocsin.evaluate.growth import Growth, Point
-from tocsin.features.text import Sparse, TextFeatures
-from tocsin.learn.perception.plain import COSTS, FIXED, SIZE, fit_line, logits_of, taken
+from tocsin.features.text import Sparse
+from tocsin.learn.perception.plain import COSTS, FIXED, SIZE, Plain, fit_line, logits_of, taken, usual_cost
 from tocsin.learn.perception.portions import Portions, folds, share
 from tocsin.learn.perception.recipe import Recipe
 from tocsin.learn.task import Told, silent
@@ -27,11 +27,8 @@ from tocsin.learn.task import Told, silent
 Clock = Callable[[], float]
 SIZES = (0.125, 0.25, 0.5, 1.0)
 FOLDS = 4
-COST = 0.3
-"""Of the linear machine on the curve: between what is usually chosen for plain features and for a network's."""
 LEAST = 48
 """Fewer examples than this tell nothing of what more would bring."""
-TEXT_COST = 1.0
 RARE = 0.25
 """Share of the examples below which one of two classes is rare."""
 
@@ -68,9 +65,8 @@ def curve(
     groups: NDArray[np.str_],
     classes: int,
     *,
-    cost: float = COST,
     blocks: tuple[int, ...] = (),
-    words: Sparse | None = None,
+    words: Features | None = None,
     rare: int | None = None,
     seed: int = 0,
     told: Told = silent,
@@ -97,12 +93,13 @@ def curve(
             if len(np.unique(label[rows])) < 2 or not len(judged):
                 continue
             began = time.process_time()
+            cost = usual_cost(features)
             head = fit_line(taken(features, rows), label[rows], classes, "svm", cost, blocks=blocks, seed=seed)
             slowest = max(slowest, time.process_time() - began)
             said = logits_of(head, taken(features, judged))
             if words is not None:
-                counted = fit_line(words.take(rows), label[rows], classes, "svm", TEXT_COST, seed=seed)
-                said = said + logits_of(counted, words.take(judged))
+                counted = fit_line(taken(words, rows), label[rows], classes, "svm", usual_cost(words), seed=seed)
+                said = said + logits_of(counted, taken(words, judged))
             right[size].append(scored(said.argmax(axis=1), label[judged], rare))
             counts[size].append(len(rows))
     points = []
@@ -163,14 +160,13 @@ def try_plain(
     used = some_rows(collection, taught, most, seed)
     label, groups = collection.label[used], np.asarray(collection.group)[used]
     given = _given(collection, used, told)
-    features, blocks = _plain_features(kind, given)
-    cost = TEXT_COST if kind == "text" else COST
+    model = Plain(kind)
+    features, blocks = model.look(given), model.blocks_
     growth, fit = curve(
         features,
         label,
         groups,
         len(collection.classes),
-        cost=cost,
         blocks=blocks,
         rare=rare_class(collection, taught),
         seed=seed,
@@ -207,12 +203,6 @@ def _other_machines(
 
 ROUNDS_TIMED, ROUNDS_USUAL = 10, 180
 """Rounds of trees that are grown to time them, and what early stopping usually leaves of 400."""
-
-
-def _plain_features(kind: str, given: Any) -> tuple[Features, tuple[int, ...]]:
-    if kind == "text":
-        return TextFeatures().fit(given).sparse(given), ()
-    return FIXED[kind].of(given), FIXED[kind].blocks(given.shape)
 
 
 def _given(collection: Collection, rows: NDArray[np.int64], told: Told = silent) -> Any:
@@ -267,12 +257,11 @@ def try_extract(
         features, seconds = look(used, told)
     each = max(1e-5, (seconds - fixed) / len(used))
     rare = rare_class(collection, taught)
-    words = _plain_features("text", _given(collection, used))[0] if collection.kind == "text" and recipe.words else None
-    assert words is None or isinstance(words, Sparse)
-    counting = 0.0
-    if words is not None:
+    words, counting = None, 0.0
+    if collection.kind == "text" and recipe.words:
+        words = Plain("text").look(_given(collection, used))
         began = clock()
-        fit_line(words, label[used], classes, "svm", TEXT_COST, seed=recipe.seed)
+        fit_line(words, label[used], classes, "svm", usual_cost(words), seed=recipe.seed)
         counting = (clock() - began) * len(taught) / max(1, len(used)) * (4 if rows.own_val else 13)
     growth, _ = curve(features, label[used], groups[used], classes, words=words, rare=rare, seed=recipe.seed, told=told)
     few = few_of(label[used])

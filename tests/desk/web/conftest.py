@@ -9,6 +9,7 @@ import pytest
 from argon2 import PasswordHasher
 from starlette.applications import Starlette
 
+from scenes.ledgers import new_ledger
 from scenes.visitors import Clock, Person
 from tocsin.desk import access
 from tocsin.desk.model import Role
@@ -30,10 +31,8 @@ def clock() -> Clock:
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    ledger = Ledger(tmp_path / "desk.sqlite")
-    ledger.create()
-    yield ledger
-    ledger.close()
+    with new_ledger(tmp_path / "desk.sqlite") as ledger:
+        yield ledger
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from tocsin.data.collection import Collection
 from tocsin.errors import BadInput
 from tocsin.features.text import Sparse, TextFeatures
 from tocsin.learn.perception.outcome import Outcome
-from tocsin.learn.perception.plain import fit_line, logits_of
+from tocsin.learn.perception.plain import fit_line, left_out
 from tocsin.learn.perception.portions import FOLDS, Portions, folds, taught_by
 from tocsin.learn.task import Told, silent
 from tocsin.measure.classes import fit_temperature, log_loss, softmax
@@ -117,26 +117,24 @@ def _chosen(
     """
     assert outcome.unseen is not None
     unseen, said = outcome.unseen
-    order = np.argsort(unseen)
-    there = np.isin(by, unseen)
-    fold = np.full(len(by), -1)
+    place = np.full(len(collection), -1)
+    place[unseen] = np.arange(len(unseen))
+    part = np.zeros(len(unseen), dtype=np.int64)
     if len(unseen) == len(rows.taught):  # by folds, the very ones the network's head was judged by
-        fold[there] = folds(collection.label[unseen], rows.groups[unseen], seed, FOLDS)[
-            order[np.searchsorted(unseen, by[there], sorter=order)]
-        ]
-    else:
-        fold[there] = 0
+        part = folds(collection.label[unseen], rows.groups[unseen], seed, FOLDS)
+    at = place[by]
+    fold = np.where(at < 0, -1, part[at])
     label, classes = collection.label[by], len(collection.classes)
     judged = taught_by(label, fold)
     if judged.sum() < LEAST:
         return None
-    network = said[order[np.searchsorted(unseen, by[judged], sorter=order)]]
+    network = said[at[judged]]
     temperature = fit_temperature(network, label[judged])
     alone = log_loss(softmax(network, temperature), label[judged])
     best: _Tried | None = None
     for i, cost in enumerate(COSTS):
         told("counting the words", (1 + i) / (2 + len(COSTS)))
-        words = _left_out(features, label, fold, classes, cost)[judged]
+        words = left_out(features, label, fold, classes, cost)[judged]
         sure = fit_temperature(words, label[judged])
         for share in SHARES:
             factor = share * temperature / sure
@@ -146,13 +144,3 @@ def _chosen(
                 best = _Tried(loss, cost, share, factor, together)
     assert best is not None
     return (best, alone, by[judged]) if best.loss < (1 - WORTH) * alone else None
-
-
-def _left_out(features: Sparse, label: Ints, fold: Ints, classes: int, cost: float) -> Logits:
-    """float64[n, classes]: of each example what a machine says that learned from the others; of those never left out nothing."""
-    out = np.zeros((len(label), classes))
-    for number in np.unique(fold[fold >= 0]):
-        away = fold == number
-        head = fit_line(features.take(~away), label[~away], classes, "svm", cost)
-        out[away] = logits_of(head, features.take(away))
-    return out

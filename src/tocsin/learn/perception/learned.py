@@ -101,8 +101,8 @@ def learn(
     quality = measure(probability, label) if len(label) else None
     card = _card(collection, recipe, rows, outcome, quality)
     notes = (*chosen_why, *collection.notes, *rows.notes, *outcome.notes)
-    every = outcome.unseen is not None and len(outcome.unseen[0]) == len(rows.taught)
-    doubts = doubts_of(collection, *outcome.unseen) if outcome.unseen is not None and every else ()
+    unseen = outcome.unseen
+    doubts = doubts_of(collection, *unseen) if unseen is not None and len(unseen[0]) == len(rows.taught) else ()
     seen = Predictions(rows.test, label, probability)
     return Learned(card, outcome.files, quality, seen, rows, outcome.epochs, notes, doubts, outcome.taught)
 

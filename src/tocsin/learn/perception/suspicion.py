@@ -11,7 +11,6 @@ diagonal of its confident joint and do not estimate how many labels are wrong in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,11 +19,10 @@ from numpy.typing import NDArray
 from tocsin.data.collection import UNKNOWN, Collection
 from tocsin.data.dirt import Doubt
 from tocsin.errors import BadInput
-from tocsin.features.text import Sparse
 from tocsin.learn.perception.baseline import given_of, preparation_of
 from tocsin.learn.perception.heads import choose_by_folds
-from tocsin.learn.perception.plain import Plain, fit_line, logits_of, taken
-from tocsin.learn.perception.portions import check_learnable, folds, groups_of
+from tocsin.learn.perception.plain import Plain, left_out, usual_cost
+from tocsin.learn.perception.portions import check_learnable, folds, groups_of, taught_by
 from tocsin.learn.perception.recipe import Recipe
 from tocsin.learn.task import Told, silent
 from tocsin.measure.classes import fit_temperature, softmax
@@ -106,11 +104,8 @@ def suspicions(
     check_learnable(collection, rows)
     label, groups = collection.label[rows], groups_of(collection, twin)
     fold = folds(label, groups[rows], recipe.seed)
-    taught = np.stack(
-        [np.bincount(label[fold != f], minlength=len(collection.classes)) > 0 for f in range(fold.max() + 1)]
-    )
-    judged = taught[fold, label]
-    if (taught.sum(axis=1) < 2).any() or not judged.any():
+    judged = taught_by(label, fold)
+    if any(len(np.unique(label[fold != f])) < 2 for f in range(fold.max() + 1)) or not judged.any():
         raise BadInput(
             f"labels can be doubted where two classes have some to judge by when others are left out; the {len(rows):,} "
             f"examples of {len(np.unique(label)):,} classes are too few{' or of too few groups' if (groups != '').any() else ''}.",
@@ -136,8 +131,8 @@ def _judge(
         return logits, f"what {network} sees", network
     model = Plain(kind, "svm")
     features = model.look(given_of(collection, rows, preparation_of(kind), told))
-    cost = 1.0 if kind == "text" else 0.3
-    return _by_folds(features, label, fold, classes, cost, model.blocks_, told), SEEN[kind], ""
+    cost = usual_cost(features)
+    return left_out(features, label, fold, classes, cost, blocks=model.blocks_, told=told), SEEN[kind], ""
 
 
 def _by_network(
@@ -155,25 +150,6 @@ def _by_network(
     recipe = sized(collection, rows, recipe)
     chosen = knowing(recipe, collection.kind, len(collection.classes), texts_of(collection, rows))
     return represent(collection, rows, chosen, None, recipe, told), chosen.entry.name
-
-
-def _by_folds(
-    features: NDArray[np.float32] | Sparse,
-    label: NDArray[np.int64],
-    fold: NDArray[np.int64],
-    classes: int,
-    cost: float,
-    blocks: Sequence[int],
-    told: Told,
-) -> NDArray[np.float64]:
-    """float64[n, classes]: plain features, each row judged by a machine of the other folds."""
-    logits = np.zeros((len(label), classes))
-    for f in range(int(fold.max()) + 1):
-        told("holding the labels against plain features", f / (fold.max() + 1))
-        away = fold == f
-        head = fit_line(taken(features, ~away), label[~away], classes, "svm", cost, blocks=blocks)
-        logits[away] = logits_of(head, taken(features, away))
-    return logits
 
 
 def sentences(collection: Collection, found: tuple[Doubt, ...], most: int = 5) -> tuple[str, ...]:
