@@ -73,6 +73,19 @@ def test_what_was_not_run_is_null(cells: ModuleType) -> None:
     }  # fmt: skip
 
 
+def test_a_job_that_goes_on_counts_what_was_spent_before_it_was_killed(cells: ModuleType, tmp_path: Path) -> None:
+    killed = cells.Spent(tmp_path / "spent.json")
+    killed.cpu -= 100
+    killed.began -= 200
+    killed.told("learning", 0.1)  # not yet: the last was a moment ago
+    assert not killed.path.exists()
+    killed.kept -= 6
+    killed.told("learning", 0.5)
+    used, seconds = cells.Spent(killed.path).so_far()
+    assert 100 <= used < 101
+    assert 200 <= seconds < 201
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["perception", "advisor"])
 def test_a_quick_run_prints_a_table_and_one_object(tmp_path: Path, name: str) -> None:

@@ -75,20 +75,44 @@ def run(cell: Cell) -> None:
     torch.set_num_threads(1)
     say(cell.name)
     collection = cell.set.collection(cell.fold, cell.seed)
-    began, cpu = time.monotonic(), time.process_time()
+    spent = Spent(FOLDER / "training" / cell.name / "spent.json")
     try:
-        learned = learn(collection, cell.recipe)
+        learned = learn(collection, cell.recipe, spent.told)
     except TocsinError as error:
         if not QUICK:
             raise
         say(f"    not here: {error}")  # a machine without the published weights has no extract and no transfer
         return
-    seconds, used = time.monotonic() - began, time.process_time() - cpu
+    used, seconds = spent.so_far()
     write(cell.path, record(cell, learned) | {"seconds": round(used, 3), "clock": round(seconds, 3)})
     for name in ("training", "cache"):
         shutil.rmtree(FOLDER / name / cell.name, ignore_errors=True)
     found = json.loads(cell.path.read_text())
     say(f"    {cell.name}: {found['figure']:.2f} ({used:.0f} s of the processor, {seconds:.0f} s by the clock)")
+
+
+class Spent:
+    """Seconds of the processor and by the clock, those of earlier processes too that were killed at the same job.
+
+    What a killed one spent since it last told of it, five seconds at most, is not counted.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.before = read(path) or {"used": 0.0, "seconds": 0.0}
+        self.began, self.cpu = time.monotonic(), time.process_time()
+        self.kept = self.began
+
+    def so_far(self) -> tuple[float, float]:
+        """Seconds of the processor, and by the clock."""
+        used, seconds = time.process_time() - self.cpu, time.monotonic() - self.began
+        return self.before["used"] + used, self.before["seconds"] + seconds
+
+    def told(self, _what: str, _share: float) -> None:
+        """Keep them, as the job goes on."""
+        if time.monotonic() - self.kept > 5:
+            self.kept = time.monotonic()
+            write(self.path, dict(zip(("used", "seconds"), self.so_far(), strict=True)))
 
 
 def record(cell: Cell, learned: Learned) -> dict[str, Any]:

@@ -103,7 +103,11 @@ def test_more_letters_than_there_is_room_for_are_drawn_from(
     assert {STATE, LINEAR} <= set(both.files)
 
 
-def test_where_words_are_counted_a_curve_is_measured_with_them(sentences: Collection) -> None:
+@pytest.mark.parametrize("chosen_by", [beside.CHOSEN_BY, 30_000])
+def test_where_words_are_counted_a_curve_is_measured_with_them(
+    sentences: Collection, monkeypatch: pytest.MonkeyPatch, chosen_by: int
+) -> None:
+    monkeypatch.setattr(beside, "CHOSEN_BY", chosen_by)  # the share by fewer texts, or by all
     rows = portions(sentences, held_out=0.3, seed=0)
     taught = np.concatenate([rows.train, rows.val])
     blind = np.random.default_rng(0).normal(size=(len(taught), 4)).astype(np.float32)

@@ -79,7 +79,7 @@ def with_words(collection: Collection, rows: Portions, outcome: Outcome, seed: i
     assert head.weights is not None
     assert head.bias is not None
     weights, bias = head.weights * np.float32(best.factor), head.bias * np.float32(best.factor)
-    whole = len(some) == len(taught)
+    whole = len(counted) == len(taught)
     note = (
         f"Beside the network the words alone are counted, at {best.share:g} of its weight: on examples that taught neither the "
         f"loss fell from {alone:.3f} to {best.loss:.3f}."
