@@ -111,6 +111,7 @@ def test_dirt_is_told_and_good_examples_go_through(pictures: Path, tmp_path: Pat
         (("--trees", "10"), "--trees is for payments"),
         (("--way", "anomaly"), "anomaly is a way for payments"),
         (("--spec", "world", "--size", "32"), "--size is for pictures"),
+        (("--spec", "world", "--no-words"), "--no-words is for pictures"),
         (("--spec", "world", "--way", "plain"), "plain is a way for examples"),
         (("--way", "scratch", "--layer", "layer1"), "--layer is for --way extract"),
         (("--way", "plain", "--epochs", "2"), "--epochs is for --way scratch or transfer"),

@@ -197,7 +197,9 @@ def command(ctx: click.Context, /, data: Path, spec_name: str | None, **told: An
       tocsin learn other.parquet --spec world --out other --way transfer --from model
       tocsin serve model
     """
-    given = [name for name in told if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    given = {
+        name: value for name, value in told.items() if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    }
     if spec_name is not None:
         _refuse(given, OF_EXAMPLES, "pictures, sounds and texts", "payments, which --spec describes", "Leave it out.")
         if told["way"] == "plain":
@@ -215,7 +217,7 @@ def command(ctx: click.Context, /, data: Path, spec_name: str | None, **told: An
     learn_examples(data, told)
 
 
-def _refuse(given: list[str], names: tuple[str, ...], belong: str, what: str, hint: str) -> None:
+def _refuse(given: dict[str, Any], names: tuple[str, ...], belong: str, what: str, hint: str) -> None:
     """An option of the other kind of data is refused in words.
 
     Raises
@@ -224,5 +226,5 @@ def _refuse(given: list[str], names: tuple[str, ...], belong: str, what: str, hi
     """
     wrong = next((name for name in given if name in names), None)
     if wrong is not None:
-        option = f"--{wrong.replace('_', '-')}"
+        option = f"--{'no-' if given[wrong] is False else ''}{wrong.replace('_', '-')}"
         raise BadInput(f"{option} is for {belong}; DATA is read as {what}.", field=option, hint=hint)
