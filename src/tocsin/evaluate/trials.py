@@ -10,16 +10,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tocsin.data.collection import Collection
-from tocsin.data.prepare import Preparation, Preparer
 from tocsin.evaluate.growth import Growth, Point
 from tocsin.features.text import Sparse
-from tocsin.learn.perception.plain import COSTS, FIXED, SIZE, Plain, fit_line, logits_of, taken, usual_cost
+from tocsin.learn.perception.baseline import given_of, preparation_of
+from tocsin.learn.perception.plain import COSTS, FIXED, Plain, fit_line, logits_of, taken, usual_cost
 from tocsin.learn.perception.portions import Portions, folds, share
 from tocsin.learn.perception.recipe import Recipe
 from tocsin.learn.task import Told, silent
@@ -154,12 +153,12 @@ def try_plain(
     first = taught[np.linspace(0, len(taught) - 1, min(24, len(taught))).astype(int)]
     began = clock()
     if kind != "text":
-        FIXED[kind].of(_given(collection, first))
+        FIXED[kind].of(given_of(collection, first, preparation_of(kind)))
     each = (clock() - began) / len(first)
     most = 6000 if kind == "text" else max(LEAST, min(4000, int(0.5 * budget / max(each, 1e-5))))
     used = some_rows(collection, taught, most, seed)
     label, groups = collection.label[used], np.asarray(collection.group)[used]
-    given = _given(collection, used, told)
+    given = given_of(collection, used, preparation_of(kind), told)
     model = Plain(kind)
     features, blocks = model.look(given), model.blocks_
     growth, fit = curve(
@@ -203,15 +202,6 @@ def _other_machines(
 
 ROUNDS_TIMED, ROUNDS_USUAL = 10, 180
 """Rounds of trees that are grown to time them, and what early stopping usually leaves of 400."""
-
-
-def _given(collection: Collection, rows: NDArray[np.int64], told: Told = silent) -> Any:
-    """Examples as plain features take them."""
-    raws = [collection.raw(int(i)) for i in rows]
-    if collection.kind == "text":
-        return [str(raw) for raw in raws]
-    told("reading the examples", 0.5)
-    return Preparer(Preparation(collection.kind, size=SIZE)).prepared(raws)
 
 
 def try_extract(
@@ -259,7 +249,7 @@ def try_extract(
     rare = rare_class(collection, taught)
     words, counting = None, 0.0
     if collection.kind == "text" and recipe.words:
-        words = Plain("text").look(_given(collection, used))
+        words = Plain("text").look(given_of(collection, used, preparation_of("text")))
         began = clock()
         fit_line(words, label[used], classes, "svm", usual_cost(words), seed=recipe.seed)
         counting = (clock() - began) * len(taught) / max(1, len(used)) * (4 if rows.own_val else 13)
