@@ -128,12 +128,12 @@ def reasons(chosen: Candidate, candidates: tuple[Candidate, ...], examples: int,
         if gain > WORTH:
             said.append(
                 f"What a published network sees in your examples is worth {100 * gain:.1f} points over plain features "
-                f"({extract.expected:.1%} against {plain.expected:.1%}, both measured on your data)."
+                f"({extract.expected:.1%} against {plain.expected:.1%}, both drawn on from what was measured on your data)."
             )
         else:
             said.append(
                 f"A published network sees no more in your examples than plain features do ({extract.expected:.1%} against "
-                f"{plain.expected:.1%}, both measured on your data)."
+                f"{plain.expected:.1%}, both drawn on from what was measured on your data)."
             )
     dearer = [one for one in candidates if one.expected > chosen.expected and one is not chosen]
     for one in dearer:
@@ -146,12 +146,12 @@ def reasons(chosen: Candidate, candidates: tuple[Candidate, ...], examples: int,
         base = by.get("extract" if chosen.way == "transfer" else "plain")
         if base is not None:
             said.append(
-                f"With {examples / max(1, classes):.0f} examples a class, teaching the network itself is expected to bring "
+                f"With {examples / max(1, classes):,.0f} examples a class, teaching the network itself is expected to bring "
                 f"{100 * (chosen.expected - base.expected):.1f} points over {base.way}; that is {chosen.grounds}."
             )
     elif "scratch" in by and by["scratch"].expected < chosen.expected:
         said.append(
-            f"{examples:,} examples, {examples / max(1, classes):.0f} a class, are too few for a network begun from nothing "
+            f"{examples:,} examples, {examples / max(1, classes):,.0f} a class, are too few for a network begun from nothing "
             f"(about {by['scratch'].expected:.0%})."
         )
     return tuple(said)
